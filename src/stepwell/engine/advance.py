@@ -1,0 +1,309 @@
+"""(machine, execution, now) → new events and new work.  *Start reading here.*
+
+`advance` runs every state that needs nothing from outside, until all frames wait for something or the share of this
+commit is used up. A cut falls only between states, so what a fold finds is always a place from which to go on.
+"""
+
+from random import Random
+
+from stepwell.asl.outcome import Call, Done, Fail, Fork, Go, Outcome, Wait
+from stepwell.asl.payload import Payload
+from stepwell.asl.states import check_result, enter, resume
+from stepwell.engine.changes import Changes, Invocation, Reply, Timer
+from stepwell.engine.context import fork_of, scope_of
+from stepwell.engine.execution import (
+    CALLING,
+    ENTERED,
+    FORKED,
+    RETRYING,
+    RUNNING,
+    WAITING,
+    Execution,
+    Frame,
+    fold,
+    forked_of,
+    settle_branch,
+)
+from stepwell.engine.failure import evaluation_failed, fail, stop_frames
+from stepwell.engine.tasks import scheduled, voice
+from stepwell.errors import StatesError
+
+__all__ = ["advance", "answer", "fold", "redrive", "start", "stop", "tick"]
+
+BUDGET = 500  # events a commit
+
+
+def start(x: Execution, text: str, now: int) -> Changes:
+    """The execution's first event; `advance` goes on from it."""
+    changes = Changes(x, now)
+    details = {"roleArn": x.role}
+    changes.add("ExecutionStarted", x.root, previous=0, payload=Payload.parse(text), details=details)
+    x.ready.append(x.root)
+    return changes
+
+
+def advance(x: Execution, now: int, random: Random, changes: Changes | None = None) -> Changes:
+    """Run what can run. The execution has more to do if its `ready` is not empty afterwards."""
+    changes = changes or Changes(x, now)
+    if x.machine.timeout_seconds is not None and x.status == RUNNING and not x.root.entered:
+        changes.timers.append(Timer(_deadline(x), -1, x.redrives))
+    ready = x.ready
+    while ready and x.status == RUNNING and len(changes.events) < BUDGET:
+        step(changes, ready.popleft(), random)
+    return changes
+
+
+def step(changes: Changes, frame: Frame, random: Random) -> None:
+    """Take one frame as far as it goes by itself."""
+    x = changes.execution
+    while frame.phase == ENTERED and x.frames.get(frame.number) is frame and x.status == RUNNING:
+        if frame.state is None:
+            _enter(changes, frame, frame.machine.start_at, frame.raw)
+        if len(changes.events) >= BUDGET:
+            x.ready.append(frame)
+            return
+        try:
+            outcome = enter(frame.here, frame.raw, scope_of(x, frame, random))
+        except StatesError as error:
+            evaluation_failed(changes, frame, error, random)
+            continue
+        _follow(changes, frame, outcome, random)
+    if frame.phase == FORKED:
+        _start_children(changes, frame, random)
+
+
+def answer(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
+    """What a call has come to: a result, or an error with its cause. Out of date answers change nothing."""
+    changes = Changes(x, now)
+    caller = x.frames.get(reply.frame)
+    if x.status != RUNNING or caller is None or caller.call != reply.call or caller.phase != CALLING:
+        return changes
+    stem, details = voice(_resource(caller))
+    reply = _checked(caller, reply)
+    if reply.result is None:
+        changes.add(f"{stem}Failed", caller, details=(details or {}) | reply.blame())
+        fail(changes, caller, reply.error, reply.cause, random)
+    else:
+        changes.add(f"{stem}Succeeded", caller, payload=reply.result, details=details)
+        _returned(changes, caller, reply.result, random)
+    return _go_on(changes, caller, random)
+
+
+def _checked(caller: Frame, reply: Reply) -> Reply:
+    """A result that is too large is a failure of the call, as AWS has it."""
+    try:
+        if reply.result is not None:
+            check_result(caller.here, reply.result)
+    except StatesError as error:
+        return Reply(reply.call, reply.frame, None, error.name, error.cause)
+    return reply
+
+
+def tick(x: Execution, timer: Timer, now: int, random: Random) -> Changes:
+    """A timer is due. One that is out of date changes nothing."""
+    changes = Changes(x, now)
+    if x.status != RUNNING:
+        return changes
+    if timer.frame < 0:
+        return _execution_timed_out(changes) if timer.stamp == x.redrives else changes
+    frame = x.frames.get(timer.frame)
+    if frame is None or frame.due is None or frame.due > timer.due or timer.stamp != _stamp(frame):
+        return changes
+    if frame.phase == WAITING:
+        _exit(changes, frame, resume(frame.here, frame.raw, frame.raw, scope_of(x, frame, random)))
+    elif frame.phase == RETRYING:
+        frame.phase, frame.due = ENTERED, None
+    elif frame.phase == CALLING:
+        _call_timed_out(changes, frame, random)
+    return _go_on(changes, frame, random)
+
+
+def stop(x: Execution, error: str | None, cause: str | None, now: int) -> Changes:
+    """StopExecution: the event points where the current state's own Entered event points."""
+    changes = Changes(x, now)
+    if x.status == RUNNING:
+        stop_frames(changes)
+        details = {k: v for k, v in (("error", error), ("cause", cause)) if v is not None}
+        changes.add("ExecutionAborted", x.root, previous=x.root.before, details=details)
+    return changes
+
+
+def redrive(x: Execution, now: int) -> Changes:
+    """RedriveExecution: go on from what failed, with the same definition and input and with fresh retries."""
+    changes = Changes(x, now)
+    details = {"redriveCount": x.redrives + 1}
+    changes.add("ExecutionRedriven", x.root, previous=x.id, details=details)
+    if x.machine.timeout_seconds is not None:
+        changes.timers.append(Timer(now / 1000 + x.machine.timeout_seconds, -1, x.redrives))
+    x.ready.extend(f for f in x.frames.values() if f.phase in (ENTERED, FORKED))
+    return changes
+
+
+def pending(x: Execution) -> tuple[list[Timer], list[Frame]]:
+    """What a folded execution waits for: its timers, and the frames whose call's outcome is unknown."""
+    waiting = [f for f in x.frames.values() if f.phase in (RETRYING, CALLING) and f.due is not None]
+    timers = [Timer(f.due or 0, f.number, _stamp(f)) for f in waiting]
+    if x.machine.timeout_seconds is not None:
+        timers.append(Timer(_deadline(x), -1, x.redrives))
+    return timers, [f for f in x.frames.values() if f.phase == CALLING]
+
+
+def _deadline(x: Execution) -> float:
+    return (x.redriven_at or x.started_at) / 1000 + (x.machine.timeout_seconds or 0)
+
+
+def _stamp(frame: Frame) -> int:
+    """Which event a frame's timer belongs to."""
+    return frame.call if frame.phase == CALLING else frame.entered
+
+
+def _resource(frame: Frame) -> str:
+    resource: str = frame.here.detail.resource
+    return resource
+
+
+# What becomes of a state's answer
+
+
+def _follow(changes: Changes, frame: Frame, outcome: Outcome, random: Random) -> None:
+    if isinstance(outcome, Go):
+        _exit(changes, frame, outcome)
+    elif isinstance(outcome, Call):
+        _call(changes, frame, outcome)
+    elif isinstance(outcome, Wait):
+        frame.phase, frame.due = WAITING, outcome.until
+        changes.timers.append(Timer(outcome.until, frame.number, frame.entered))
+    elif isinstance(outcome, Fork):
+        _fork(changes, frame, outcome)
+    elif isinstance(outcome, Done):
+        _exit(changes, frame, Go(outcome.output, None))
+    elif isinstance(outcome, Fail):
+        fail(changes, frame, outcome.error, outcome.cause, random)
+
+
+def _enter(changes: Changes, frame: Frame, name: str, raw: Payload) -> None:
+    type_ = frame.machine.states[name].type
+    changes.add(f"{type_}StateEntered", frame, name=name, payload=raw)
+
+
+def _exit(changes: Changes, frame: Frame, go: Go, previous: int | None = None) -> None:
+    state = frame.here
+    changes.add(f"{state.type}StateExited", frame, name=state.name, payload=go.output, previous=previous)
+    if go.next is None:
+        _end(changes, frame, go.output)
+    else:
+        _enter(changes, frame, go.next, go.output)
+
+
+def _end(changes: Changes, frame: Frame, output: Payload) -> None:
+    """A machine, a branch or an iteration has come to its end."""
+    x = changes.execution
+    if frame.parent is None:
+        changes.add("ExecutionSucceeded", frame, payload=output)
+        return
+    if frame.parent.here.type == "Parallel":
+        parent = settle_branch(x, frame)
+    else:
+        parent = frame.parent
+        details = {"name": parent.here.name, "index": frame.index}
+        changes.add("MapIterationSucceeded", frame, details=details)
+    forked = forked_of(parent)
+    if not forked.queued:
+        forked.queued = True
+        x.ready.append(parent)
+
+
+def _call(changes: Changes, frame: Frame, call: Call) -> None:
+    """Announce the call and its start at once: what was on its way when we died counts as lost."""
+    type_, payload, details = scheduled(call)
+    number = changes.add(type_, frame, payload=payload, details=details)
+    stem, repeated = voice(call.resource)
+    changes.add(f"{stem}Started", frame, details=repeated)
+    if frame.due is not None:
+        changes.timers.append(Timer(frame.due, frame.number, number))
+    changes.invocations.append(
+        Invocation(number, frame.number, frame.here.name, call.resource, call.arguments, call.timeout)
+    )
+
+
+def _fork(changes: Changes, frame: Frame, fork: Fork) -> None:
+    details = {"length": len(fork.inputs)} if fork.kind == "Map" else None
+    changes.add(f"{fork.kind}StateStarted", frame, details=details)
+    forked_of(frame).fork = fork
+
+
+def _start_children(changes: Changes, frame: Frame, random: Random) -> None:
+    """Start as many children as may run at once; leave the state when all have ended."""
+    x, forked = changes.execution, forked_of(frame)
+    fork = fork_of(x, frame, random)
+    forked.queued = True
+    room = fork.concurrency or forked.total
+    while forked.next < forked.total and len(forked.children) < room:
+        if len(changes.events) >= BUDGET:
+            x.ready.append(frame)
+            return
+        step(changes, _start_child(changes, frame, fork), random)
+        if frame.forked is not forked or x.frames.get(frame.number) is not frame or x.status != RUNNING:
+            return  # a child's failure has ended this fork
+    forked.queued = False
+    if forked.next == forked.total and not forked.children:
+        _joined(changes, frame, random)
+
+
+def _start_child(changes: Changes, frame: Frame, fork: Fork) -> Frame:
+    x, forked = changes.execution, forked_of(frame)
+    index, number = forked.next, x.next_frame
+    if fork.kind == "Parallel":
+        child = x.open_frame(number, fork.machines[index], frame, index, forked.started)
+        child.raw = fork.inputs[index]
+        return child
+    previous = forked.last_inner if fork.concurrency == 1 and index else forked.started
+    stand_in = Frame(number, fork.machines[0], frame, index, previous)
+    details = {"name": frame.here.name, "index": index, "_fork": forked.started}
+    changes.add("MapIterationStarted", stand_in, details=details)
+    child = x.frames[number]
+    child.raw = fork.inputs[index]
+    return child
+
+
+def _joined(changes: Changes, frame: Frame, random: Random) -> None:
+    """All children have ended well: their outputs, in order, are the state's result."""
+    forked = forked_of(frame)
+    outputs = [output for output in forked.outputs if output is not None]
+    changes.add(f"{frame.here.type}StateSucceeded", frame, previous=forked.last)
+    _returned(changes, frame, Payload.array(outputs), random, previous=forked.last)
+    if frame.phase == ENTERED:
+        changes.execution.ready.appendleft(frame)
+
+
+def _returned(changes: Changes, frame: Frame, result: Payload, random: Random, previous: int | None = None) -> None:
+    """Leave a state with a result, unless the result cannot be placed."""
+    try:
+        go = resume(frame.here, frame.raw, result, scope_of(changes.execution, frame, random))
+    except StatesError as error:
+        evaluation_failed(changes, frame, error, random)
+        return
+    _exit(changes, frame, go, previous)
+
+
+def _call_timed_out(changes: Changes, frame: Frame, random: Random) -> None:
+    call = frame.call
+    stem, details = voice(_resource(frame))
+    changes.add(f"{stem}TimedOut", frame, details={**(details or {}), "error": "States.Timeout"})
+    changes.cancelled.append(call)
+    fail(changes, frame, "States.Timeout", None, random)
+
+
+def _execution_timed_out(changes: Changes) -> Changes:
+    x = changes.execution
+    stop_frames(changes)
+    changes.add("ExecutionTimedOut", x.root, previous=x.id, details={"error": "States.Timeout"})
+    return changes
+
+
+def _go_on(changes: Changes, frame: Frame, random: Random) -> Changes:
+    """After an answer or a timer: run on in the same commit."""
+    x = changes.execution
+    if frame.phase == ENTERED and x.frames.get(frame.number) is frame:
+        x.ready.appendleft(frame)
+    return advance(x, changes.now, random, changes)

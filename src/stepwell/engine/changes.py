@@ -1,0 +1,82 @@
+"""What one advance has decided: the events to save, then the work to begin once they are on disk."""
+
+from typing import Any, NamedTuple
+
+from stepwell.asl.payload import Payload
+from stepwell.engine.events import Event
+from stepwell.engine.execution import Execution, Frame
+
+
+class Invocation(NamedTuple):
+    """Work: call this resource. `call` is the id of the event that announced it, `timeout` in seconds."""
+
+    call: int
+    frame: int
+    state: str
+    resource: str
+    arguments: Payload
+    timeout: float | None
+
+
+class Reply(NamedTuple):
+    """What a call has come to: a result, or an error and its cause."""
+
+    call: int
+    frame: int
+    result: Payload | None
+    error: str | None = None
+    cause: str | None = None
+
+    def blame(self) -> dict[str, str]:
+        """Error and cause as an event's details have them: what is missing has no key."""
+        return {k: v for k, v in (("error", self.error), ("cause", self.cause)) if v is not None}
+
+
+class Timer(NamedTuple):
+    """Work: at `due` (epoch seconds) something is over: a wait, a retry's delay, a call's or the execution's time.
+
+    `stamp` is the id of the event that the timer belongs to; a timer whose stamp is out of date means nothing.
+    """
+
+    due: float
+    frame: int
+    stamp: int
+
+
+class Changes:
+    """Events in order, each applied to the execution as it is added, and the work that follows from them."""
+
+    __slots__ = ("cancelled", "events", "execution", "invocations", "now", "timers")
+
+    def __init__(self, execution: Execution, now: int) -> None:
+        self.execution = execution
+        self.now = now  # milliseconds since 1970
+        self.events: list[Event] = []
+        self.invocations: list[Invocation] = []
+        self.timers: list[Timer] = []
+        self.cancelled: list[int] = []  # calls that nobody waits for any more
+
+    def add(
+        self,
+        type_: str,
+        frame: Frame,
+        *,
+        previous: int | None = None,
+        name: str | None = None,
+        payload: Payload | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> int:
+        """Add one event of AWS's and answer its id; it points back at the frame's last event unless told otherwise."""
+        x = self.execution
+        back = frame.last if previous is None else previous
+        event = Event(x.id + 1, 0, back, self.now, type_, frame.number, name, payload, details)
+        self.events.append(event)
+        x.apply(event)
+        return event.id
+
+    def note(self, type_: str, frame: Frame, details: dict[str, Any]) -> None:
+        """Add a fact of ours, which GetExecutionHistory does not show."""
+        x = self.execution
+        event = Event(x.id, x.next_part, 0, self.now, type_, frame.number, None, None, details)
+        self.events.append(event)
+        x.apply(event)

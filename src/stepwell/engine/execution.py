@@ -1,0 +1,361 @@
+"""An execution is its events, folded: which frames it has and where each one stands.
+
+A frame is one thread of control: the machine itself, a branch of a Parallel, an iteration of a Map. `apply` is the only
+thing that changes them, for live events and for those read back after a crash alike, so the two cannot differ.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from stepwell.asl.machine import Machine, State
+from stepwell.asl.outcome import Fork
+from stepwell.asl.payload import Payload
+from stepwell.engine.events import RETRY, Event
+
+# Where a frame stands. Only the first five outlive a commit of a running execution.
+ENTERED, CALLING, RETRYING, WAITING, FORKED = "entered", "calling", "retrying", "waiting", "forked"
+EXITED, FAILED, DONE = "exited", "failed", "done"
+
+RUNNING, SUCCEEDED, BROKE, ABORTED, TIMED_OUT = "RUNNING", "SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"
+
+
+class Forked:
+    """A Parallel or Map under way: what its children have answered so far."""
+
+    __slots__ = ("children", "fork", "last", "last_inner", "next", "outputs", "queued", "started", "total")
+
+    def __init__(self, started: int, total: int) -> None:
+        self.started = started  # the id of the event that opened it
+        self.total = total
+        self.next = 0  # the next child to start
+        self.last = started  # what the state's end will point back at
+        self.last_inner = started  # the last event inside the child that ended last
+        self.outputs: list[Payload | None] = [None] * total
+        self.children: dict[int, Frame] = {}  # the open ones, by index
+        self.fork: Fork | None = None  # what the language said; computed again after a restart
+        self.queued = False  # it is being looked after already
+
+
+class Frame:
+    """One thread of control and the state in which it stands."""
+
+    __slots__ = (
+        "before",
+        "call",
+        "counts",
+        "due",
+        "entered",
+        "entered_at",
+        "forked",
+        "index",
+        "last",
+        "machine",
+        "number",
+        "output",
+        "parent",
+        "phase",
+        "raw",
+        "state",
+    )
+
+    def __init__(self, number: int, machine: Machine, parent: "Frame | None", index: int, last: int) -> None:
+        self.number = number
+        self.machine = machine
+        self.parent = parent
+        self.index = index
+        self.last = last  # the id that the frame's next event points back to
+        self.phase = ENTERED
+        self.state: State | None = None
+        self.raw = Payload.of(None)
+        self.output: Payload | None = None
+        self.entered = self.entered_at = self.before = self.call = 0
+        self.due: float | None = None  # epoch seconds: when a wait, a retry or a call's time is over
+        self.counts: list[int] = []
+        self.forked: Forked | None = None
+
+    @property
+    def here(self) -> State:
+        """The state in which the frame stands."""
+        if self.state is None:
+            raise AssertionError("a frame is asked for its state before it has entered one")
+        return self.state
+
+
+class Execution:
+    """One run of a state machine: its identity, its frames and its end."""
+
+    __slots__ = (
+        "arn",
+        "cause",
+        "error",
+        "forks",
+        "frames",
+        "id",
+        "input",
+        "machine",
+        "machine_arn",
+        "name",
+        "next_frame",
+        "next_part",
+        "output",
+        "ready",
+        "redriven_at",
+        "redrives",
+        "role",
+        "root",
+        "started_at",
+        "status",
+    )
+
+    def __init__(self, arn: str, machine_arn: str, role: str, machine: Machine) -> None:
+        self.arn, self.machine_arn, self.role, self.machine = arn, machine_arn, role, machine
+        self.name = arn.rpartition(":")[2]
+        self.input = Payload.of({})
+        self.status = RUNNING
+        self.output: Payload | None = None
+        self.error: str | None = None
+        self.cause: str | None = None
+        self.id = 0  # of the last event
+        self.next_part = 1
+        self.started_at = 0
+        self.redrives, self.redriven_at = 0, 0
+        self.next_frame = 1
+        self.root = Frame(0, machine, None, 0, 0)
+        self.frames: dict[int, Frame] = {0: self.root}
+        self.forks: dict[int, Frame] = {}  # by the id of the event that opened them
+        self.ready: deque[Frame] = deque()
+
+    def apply(self, event: Event) -> None:
+        """Let one event change the execution; events come in order."""
+        if event.part:
+            self.next_part = event.part + 1
+        else:
+            self.id, self.next_part = event.id, 1
+        change = _CHANGES.get(event.type)
+        if change is None:
+            change = _CHANGES[event.type] = _change_of(event.type)
+        change(self, event)
+
+    def open_frame(self, number: int, machine: Machine, parent: Frame, index: int, last: int) -> Frame:
+        frame = Frame(number, machine, parent, index, last)
+        self.frames[number] = frame
+        self.next_frame = max(self.next_frame, number + 1)
+        forked = forked_of(parent)
+        forked.children[index] = frame
+        forked.next = max(forked.next, index + 1)
+        return frame
+
+    def close_frame(self, frame: Frame) -> None:
+        """Forget a frame and all that it opened."""
+        self.frames.pop(frame.number, None)
+        if frame.forked is not None:
+            self.close_fork(frame)
+
+    def close_fork(self, frame: Frame) -> None:
+        forked = forked_of(frame)
+        self.forks.pop(forked.started, None)
+        for child in forked.children.values():
+            self.close_frame(child)
+        frame.forked = None
+
+
+def fold(execution: Execution, events: Iterable[Event]) -> Execution:
+    """The execution as its events leave it, ready to go on."""
+    for event in events:
+        execution.apply(event)
+    for frame in list(execution.frames.values()):
+        if frame.phase == EXITED and frame.parent is not None:
+            settle_branch(execution, frame)
+    if execution.status == RUNNING:
+        # Every frame but those that wait for an answer: a waiting Map may have items to start.
+        execution.ready.extend(f for f in execution.frames.values() if f.phase in (ENTERED, FORKED))
+    return execution
+
+
+def settle_branch(execution: Execution, frame: Frame) -> Frame:
+    """A branch of a Parallel has come to its end: hand its output to the parent. Answers the parent."""
+    parent = parent_of(frame)
+    forked = forked_of(parent)
+    forked.outputs[frame.index] = frame.output
+    forked.last = max(forked.last, frame.last)
+    del forked.children[frame.index]
+    execution.close_frame(frame)
+    return parent
+
+
+def parent_of(frame: Frame) -> Frame:
+    if frame.parent is None:
+        raise AssertionError("the machine's own frame has no parent")
+    return frame.parent
+
+
+def forked_of(frame: Frame) -> Forked:
+    if frame.forked is None:
+        raise AssertionError("the frame is not in a Parallel or Map")
+    return frame.forked
+
+
+# How each event changes the execution
+
+
+def _started(x: Execution, event: Event) -> None:
+    x.input = x.root.raw = event.payload or x.input
+    x.started_at = event.time
+
+
+def _entered(x: Execution, event: Event) -> None:
+    frame = x.frames.get(event.frame)
+    if frame is None:  # the first event of a Parallel's branch
+        parent = x.forks[event.previous]
+        index, machine = _branch(parent.here, event.name)
+        frame = x.open_frame(event.frame, machine, parent, index, event.previous)
+    frame.state = state = frame.machine.states[event.name or ""]
+    frame.raw = event.payload or frame.raw
+    frame.entered = frame.last = event.id
+    frame.entered_at, frame.before = event.time, event.previous
+    frame.counts = [0] * len(state.retry) if state.retry else []
+    frame.phase, frame.due = ENTERED, None
+
+
+def machines_of(state: State) -> tuple[Machine, ...]:
+    """The machines inside a Parallel, or the one inside a Map."""
+    return state.detail if state.type == "Parallel" else (state.detail.machine,)
+
+
+def _branch(state: State, first: str | None) -> tuple[int, Machine]:
+    """Which branch starts with this state: names are unique in a whole definition."""
+    for index, machine in enumerate(machines_of(state)):
+        if machine.start_at == first:
+            return index, machine
+    raise AssertionError(f"no branch of {state.name} starts at {first}")
+
+
+def _exited(x: Execution, event: Event) -> None:
+    frame = x.frames[event.frame]
+    frame.last, frame.output, frame.phase = event.id, event.payload, EXITED
+    if frame.forked is not None:
+        x.close_fork(frame)
+
+
+def _scheduled(x: Execution, event: Event) -> None:
+    frame = x.frames[event.frame]
+    frame.last = frame.call = event.id
+    frame.phase = CALLING
+    limit = (event.details or {}).get("timeoutInSeconds")
+    frame.due = None if limit is None else event.time / 1000 + limit
+
+
+def _went_on(x: Execution, event: Event) -> None:
+    x.frames[event.frame].last = event.id
+
+
+def _call_failed(x: Execution, event: Event) -> None:
+    frame = x.frames[event.frame]
+    frame.last, frame.call, frame.phase = event.id, 0, FAILED
+
+
+def _retry(x: Execution, event: Event) -> None:
+    frame = x.frames[event.frame]
+    details = event.details or {}
+    frame.counts[details["retrier"]] += 1
+    frame.phase, frame.due = RETRYING, details["due"]
+    frame.last = details.get("after", frame.last)
+    if frame.forked is not None:
+        x.close_fork(frame)
+
+
+def _forked_event(x: Execution, event: Event) -> None:
+    frame = x.frames[event.frame]
+    total = (event.details or {}).get("length", len(machines_of(frame.here)))
+    frame.forked = Forked(event.id, total)
+    x.forks[event.id] = frame
+    frame.phase, frame.last, frame.due = FORKED, event.id, None
+
+
+def _iteration_started(x: Execution, event: Event) -> None:
+    details = event.details or {}
+    parent = x.forks[details["_fork"]]
+    frame = x.open_frame(event.frame, machines_of(parent.here)[0], parent, details["index"], event.id)
+    frame.entered_at = event.time
+
+
+def _iteration_ended(x: Execution, event: Event) -> None:
+    frame = x.frames[event.frame]
+    if event.type == "MapIterationSucceeded":
+        parent = parent_of(frame)
+        forked = forked_of(parent)
+        forked.outputs[frame.index] = frame.output
+        forked.last, forked.last_inner = event.id, frame.last
+        del forked.children[frame.index]
+        x.close_frame(frame)
+    else:
+        frame.phase = FAILED
+
+
+def _state_ended(x: Execution, event: Event) -> None:
+    """…StateFailed and …StateAborted: the frame stays as it is, for a redrive."""
+    frame = x.frames[event.frame]
+    if event.type.endswith("Failed"):
+        frame.last = event.id
+    if frame.phase != FORKED:
+        frame.phase, frame.call, frame.due = FAILED, 0, None
+
+
+def _ended(status: str) -> Callable[[Execution, Event], None]:
+    def change(x: Execution, event: Event) -> None:
+        x.status = status
+        details = event.details or {}
+        x.output, x.error, x.cause = event.payload, details.get("error"), details.get("cause")
+
+    return change
+
+
+def _redriven(x: Execution, event: Event) -> None:
+    """Everything that failed or was stopped stands at its state again, with fresh retries."""
+    x.status, x.output, x.error, x.cause = RUNNING, None, None, None
+    x.redrives, x.redriven_at = x.redrives + 1, event.time
+    for frame in x.frames.values():
+        frame.last = event.id
+        frame.counts = [0] * len(frame.counts)
+        if frame.phase != FORKED:
+            frame.phase, frame.call, frame.due = ENTERED, 0, None
+
+
+def _nothing(_x: Execution, _event: Event) -> None:
+    return None
+
+
+_CHANGES: dict[str, Callable[[Execution, Event], Any]] = {
+    "ExecutionStarted": _started,
+    "ExecutionSucceeded": _ended(SUCCEEDED),
+    "ExecutionFailed": _ended(BROKE),
+    "ExecutionAborted": _ended(ABORTED),
+    "ExecutionTimedOut": _ended(TIMED_OUT),
+    "ExecutionRedriven": _redriven,
+    "MapStateStarted": _forked_event,
+    "ParallelStateStarted": _forked_event,
+    "MapIterationStarted": _iteration_started,
+    "MapIterationSucceeded": _iteration_ended,
+    "MapIterationFailed": _iteration_ended,
+    "MapIterationAborted": _iteration_ended,
+    "MapStateSucceeded": _nothing,
+    "ParallelStateSucceeded": _nothing,
+    RETRY: _retry,
+}
+
+
+def _change_of(type_: str) -> Callable[[Execution, Event], Any]:
+    """The change of an event whose name carries the kind of state or of resource."""
+    for ending, change in (
+        ("StateEntered", _entered),
+        ("StateExited", _exited),
+        ("StateFailed", _state_ended),
+        ("StateAborted", _state_ended),
+        ("Scheduled", _scheduled),
+        ("Failed", _call_failed),
+        ("TimedOut", _call_failed),
+    ):
+        if type_.endswith(ending):
+            return change
+    return _went_on  # …Started, …Submitted, …Succeeded

@@ -1,0 +1,114 @@
+"""What becomes of a failure: a retry, a catcher, or the end of the frame and then of what opened it."""
+
+from random import Random
+
+from stepwell.asl.retry import CatchAt, RetryAfter, caught_output
+from stepwell.asl.retry import answer as answer_to
+from stepwell.engine.changes import Changes, Timer
+from stepwell.engine.context import scope_of
+from stepwell.engine.execution import CALLING, FAILED, FORKED, RETRYING, WAITING, Frame, forked_of
+from stepwell.errors import StatesError
+
+
+def evaluation_failed(changes: Changes, frame: Frame, error: StatesError, random: Random) -> None:
+    """A state could not be evaluated: the cause names the state and where it was entered, as AWS has it."""
+    fail(changes, frame, error.name, _located(frame, error), random)
+
+
+def _located(frame: Frame, error: StatesError) -> str:
+    """Where it happened; AWS leaves that out where a result is too large."""
+    if error.name == "States.DataLimitExceeded":
+        return error.cause or ""
+    where = f"the state '{frame.here.name}' (entered at the event id #{frame.entered})"
+    return f"An error occurred while executing {where}. {error.cause or ''}"
+
+
+def fail(changes: Changes, frame: Frame, error: str | None, cause: str | None, random: Random) -> None:
+    """The frame's state has failed: its Retry may answer, then its Catch; else the frame fails."""
+    state = frame.here
+    choice = answer_to(state, error or "", frame.counts, random) if state.retry or state.catch else None
+    if isinstance(choice, RetryAfter):
+        _retry(changes, frame, choice)
+    elif isinstance(choice, CatchAt):
+        _catch(changes, frame, choice, error, cause, random)
+    else:
+        _state_failed(changes, frame)
+        _frame_failed(changes, frame, error, cause, random)
+
+
+def _retry(changes: Changes, frame: Frame, choice: RetryAfter) -> None:
+    due = changes.now / 1000 + choice.seconds
+    after = frame.forked.last if frame.forked is not None else frame.last
+    changes.note("Retry", frame, {"retrier": choice.index, "due": due, "after": after})
+    changes.timers.append(Timer(due, frame.number, frame.entered))
+
+
+def _catch(
+    changes: Changes, frame: Frame, choice: CatchAt, error: str | None, cause: str | None, random: Random
+) -> None:
+    x, state = changes.execution, frame.here
+    _state_failed(changes, frame)
+    try:
+        output = caught_output(state, choice.catcher, frame.raw, error, cause, scope_of(x, frame, random))
+    except StatesError as failure:
+        _frame_failed(changes, frame, failure.name, _located(frame, failure), random)
+        return
+    changes.add(f"{state.type}StateExited", frame, name=state.name, payload=output)
+    target = frame.machine.states[choice.catcher.next]
+    changes.add(f"{target.type}StateEntered", frame, name=target.name, payload=output)
+    if frame not in x.ready:
+        x.ready.append(frame)
+
+
+def _state_failed(changes: Changes, frame: Frame) -> None:
+    """A Parallel or Map that nothing retries says so; it points at the last event inside."""
+    if frame.here.type in ("Map", "Parallel") and frame.forked is not None:
+        changes.add(f"{frame.here.type}StateFailed", frame, previous=frame.forked.last)
+
+
+def _frame_failed(changes: Changes, frame: Frame, error: str | None, cause: str | None, random: Random) -> None:
+    if frame.phase != FORKED:
+        frame.phase = FAILED
+    if frame.parent is None:
+        details = {k: v for k, v in (("error", error), ("cause", cause)) if v is not None}
+        changes.add("ExecutionFailed", frame, details=details)
+        return
+    _child_failed(changes, frame, frame.parent)
+    fail(changes, frame.parent, error, cause, random)
+
+
+def _child_failed(changes: Changes, child: Frame, parent: Frame) -> None:
+    """Close the failed child in the history, then stop its siblings."""
+    forked = forked_of(parent)
+    forked.last = child.last
+    if parent.here.type == "Map":
+        details = {"name": parent.here.name, "index": child.index}
+        changes.add("MapIterationFailed", child, details=details)
+    elif child.here.type == "Task":
+        changes.add("TaskStateAborted", child)
+    for sibling in list(forked.children.values()):
+        if sibling is not child and sibling.phase != FAILED:
+            stop_frame(changes, sibling)
+
+
+def stop_frame(changes: Changes, frame: Frame) -> None:
+    """Abort what a frame is doing, innermost first."""
+    if frame.forked is not None:
+        for child in list(frame.forked.children.values()):
+            stop_frame(changes, child)
+    if frame.phase == CALLING:
+        changes.cancelled.append(frame.call)
+    if frame.state is not None and frame.phase in (CALLING, RETRYING, WAITING, FORKED):
+        changes.add(f"{frame.here.type}StateAborted", frame)
+    if frame.parent is not None and frame.parent.here.type == "Map":
+        details = {"name": frame.parent.here.name, "index": frame.index}
+        changes.add("MapIterationAborted", frame, details=details)
+    if frame.phase != FORKED:
+        frame.phase, frame.due = FAILED, None
+
+
+def stop_frames(changes: Changes) -> None:
+    """The whole execution ends: cancel every call, without events of their own, as AWS does it."""
+    for frame in changes.execution.frames.values():
+        if frame.phase == CALLING:
+            changes.cancelled.append(frame.call)
