@@ -1,0 +1,330 @@
+"""JSONPath as Step Functions reads it (Jayway's dialect and its texts): a path becomes a closure, once.
+
+A definite path (names and single indexes) gives one value or raises PathNotFound. Any other path gives the list of what
+it finds, which is empty where nothing matches: AWS does that even where a parent is missing.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from stepwell.asl.cursor import Cursor, SyntaxProblem
+from stepwell.asl.jsonfilter import parse_filter
+
+# A name, an index, or, for what can find several things, a function from (nodes, root) to nodes.
+Fan = Callable[[list[Any], Any], list[Any]]
+Step = str | int | Fan
+Read = Callable[[Any], Any]
+
+_JAVA = {
+    type(None): "null",
+    str: "java.lang.String",
+    int: "java.lang.Integer",
+    float: "java.lang.Double",
+    bool: "java.lang.Boolean",
+    list: "java.util.ArrayList",
+}
+_PROVIDER = "com.jayway.jsonpath.spi.json.JacksonJsonProvider"
+
+
+class PathNotFound(LookupError):
+    """The path leads nowhere in this value; the text is Jayway's."""
+
+
+class InvalidPath(ValueError):
+    """This is no path."""
+
+
+class Path(NamedTuple):
+    """A compiled path. `read(value)` follows it; `reference` has its steps if it names exactly one place."""
+
+    text: str
+    definite: bool
+    read: Read
+    reference: tuple[str | int, ...] | None
+
+
+def compile(text: str) -> Path:  # noqa: A001
+    """Raises InvalidPath."""
+    try:
+        cursor = Cursor(text)
+        path = parse(cursor)
+        cursor.end()
+    except SyntaxProblem as problem:
+        raise InvalidPath(str(problem)) from None
+    return path
+
+
+def parse(cursor: Cursor) -> Path:
+    """Reads the path that starts at the cursor (with $ or @) and stops behind it."""
+    start = cursor.position
+    cursor.position += 1
+    steps: list[Step] = []
+    tail: Read | None = None
+    while tail is None and (cursor.looking_at(".") or cursor.looking_at("[")):
+        tail = _step(cursor, steps)
+    text = cursor.text[start : cursor.position]
+    plain = [step for step in steps if not callable(step)]
+    if len(plain) < len(steps):
+        return Path(text, False, _with_tail(_indefinite(tuple(steps)), tail), None)
+    return Path(text, True, _with_tail(_definite(tuple(plain)), tail), None if tail else tuple(plain))
+
+
+def _with_tail(read: Read, tail: Read | None) -> Read:
+    if tail is None:
+        return read
+
+    def apply(value: Any) -> Any:
+        try:
+            return tail(read(value))
+        except (TypeError, ValueError, KeyError, ZeroDivisionError) as problem:
+            raise PathNotFound(f"The function cannot be applied: {problem}") from None
+
+    return apply
+
+
+def _step(cursor: Cursor, steps: list[Step]) -> Read | None:
+    """Adds the next step; answers the function that ends the path, if that is what comes next."""
+    if cursor.take(".."):
+        steps.append(_descendants)
+    else:
+        cursor.take(".")
+    if cursor.take("["):
+        return _bracket(cursor, steps)
+    if cursor.take("*"):
+        steps.append(_children)
+        return None
+    name = cursor.name()
+    if cursor.take("()"):
+        if name not in _FUNCTIONS:
+            cursor.fail("a path function")
+        return _FUNCTIONS[name]
+    steps.append(name)
+    return None
+
+
+def _bracket(cursor: Cursor, steps: list[Step]) -> Read | None:
+    cursor.blanks()
+    if cursor.looking_at("'") or cursor.looking_at('"'):
+        names = _listed(cursor, lambda: _unescaped(cursor.quoted()))
+        cursor.expect("]")
+        if len(names) > 1 and not (cursor.looking_at(".") or cursor.looking_at("[")):
+            return lambda value: {name: value[name] for name in names if name in value}
+        steps.append(names[0] if len(names) == 1 else _named(names))
+        return None
+    if cursor.take("*"):
+        steps.append(_children)
+    elif cursor.take("?("):
+        steps.append(_matching(parse_filter(cursor, parse)))
+        cursor.expect(")")
+    else:
+        steps.append(_indexes(cursor))
+    cursor.blanks()
+    cursor.expect("]")
+    return None
+
+
+def _listed(cursor: Cursor, item: Callable[[], Any]) -> list[Any]:
+    items = [item()]
+    cursor.blanks()
+    while cursor.take(","):
+        cursor.blanks()
+        items.append(item())
+        cursor.blanks()
+    return items
+
+
+def _unescaped(raw: str) -> str:
+    # Only a quote needs its backslash away: AWS leaves any other backslash in a name (recorded 2025-02-02).
+    return raw.replace("\\'", "'")
+
+
+def _indexes(cursor: Cursor) -> Step:
+    first = cursor.integer()
+    if cursor.take(":"):
+        last = cursor.integer()
+        if first is None and last is None:
+            cursor.fail("a number")
+        return _sliced(slice(first, last))
+    if first is None:
+        cursor.fail("an index, a name in quotes, *, or a filter")
+    more = [first]
+    while cursor.take(","):
+        cursor.blanks()
+        index = cursor.integer()
+        if index is None:
+            cursor.fail("an index")
+        more.append(index)
+    return first if len(more) == 1 else _picked(more)
+
+
+# Definite paths
+
+
+def _definite(steps: tuple[str | int, ...]) -> Read:
+    if not steps:
+        return lambda value: value
+    if all(type(step) is str for step in steps):
+        return _names(steps)
+
+    def read(value: Any) -> Any:
+        node = value
+        try:
+            for step in steps:
+                if type(step) is int and type(node) is not list:
+                    raise TypeError
+                node = node[step]
+        except (KeyError, IndexError, TypeError):
+            raise PathNotFound(_why(steps, value)) from None
+        return node
+
+    return read
+
+
+def _names(steps: tuple[Any, ...]) -> Read:
+    """A closure for one and two names, which most paths are, and a loop for longer ones."""
+    first, second = steps[0], steps[-1]
+
+    def one(value: Any) -> Any:
+        try:
+            return value[first]
+        except (KeyError, TypeError):
+            raise PathNotFound(_why(steps, value)) from None
+
+    def two(value: Any) -> Any:
+        try:
+            return value[first][second]
+        except (KeyError, TypeError):
+            raise PathNotFound(_why(steps, value)) from None
+
+    def many(value: Any) -> Any:
+        node = value
+        try:
+            for step in steps:
+                node = node[step]
+        except (KeyError, TypeError):
+            raise PathNotFound(_why(steps, value)) from None
+        return node
+
+    return one if len(steps) == 1 else two if len(steps) == 2 else many
+
+
+def _shown(steps: tuple[str | int, ...]) -> str:
+    return "$" + "".join([f"[{step}]" if type(step) is int else f"['{step}']" for step in steps])
+
+
+def _why(steps: tuple[str | int, ...], value: Any) -> str:
+    """Jayway's reason why a definite path finds nothing."""
+    node = value
+    for depth, step in enumerate(steps):
+        here = _shown(steps[:depth])
+        if type(step) is int:
+            if node is None:
+                return f"The path {here} is null"
+            if type(node) is not list:
+                return f"Filter: [{step}] can only be applied to arrays. Current context is: {java(node)}"
+            if not -len(node) <= step < len(node):
+                break
+        else:
+            if type(node) is not dict:
+                return (
+                    f"Expected to find an object with property ['{step}'] in path {here} but found "
+                    f"'{_JAVA.get(type(node), 'null')}'. This is not a json object according to the JsonProvider: "
+                    f"'{_PROVIDER}'."
+                )
+            if step not in node:
+                if depth == len(steps) - 1:
+                    break
+                return f"Missing property in path {_shown(steps[: depth + 1])}"
+        node = node[step]
+    return f"No results for path: {_shown(steps)}"
+
+
+def java(value: Any) -> str:
+    """A value as Java prints it, which is what AWS puts into formatted texts: {Arg1=1, Arg2=[]}."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return "{" + ", ".join([f"{key}={java(item)}" for key, item in value.items()]) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join([java(item) for item in value]) + "]"
+    return (
+        {None: "null", True: "true", False: "false"}[value]
+        if value is None or value is True or value is False
+        else str(value)
+    )
+
+
+# Paths that can find several things
+
+
+def _indefinite(steps: tuple[Step, ...]) -> Read:
+    def read(value: Any) -> list[Any]:
+        nodes = [value]
+        for step in steps:
+            nodes = step(nodes, value) if callable(step) else _each(nodes, step)
+        return nodes
+
+    return read
+
+
+def _each(nodes: list[Any], step: Any) -> list[Any]:
+    if type(step) is str:
+        return [node[step] for node in nodes if type(node) is dict and step in node]
+    return [node[step] for node in nodes if type(node) is list and -len(node) <= step < len(node)]
+
+
+def _children(nodes: list[Any], root: Any) -> list[Any]:
+    return [child for node in nodes for child in _inside(node)]
+
+
+def _inside(node: Any) -> list[Any]:
+    return node if type(node) is list else list(node.values()) if type(node) is dict else []
+
+
+def _descendants(nodes: list[Any], root: Any) -> list[Any]:
+    found: list[Any] = []
+    pending = nodes[::-1]
+    while pending:
+        node = pending.pop()
+        found.append(node)
+        pending.extend(reversed(_inside(node)))
+    return found
+
+
+def _named(names: list[str]) -> Fan:
+    return lambda nodes, root: [n[name] for n in nodes if type(n) is dict for name in names if name in n]
+
+
+def _picked(indexes: list[int]) -> Fan:
+    return lambda nodes, root: [found for node in nodes for index in indexes for found in _each([node], index)]
+
+
+def _sliced(part: slice) -> Fan:
+    return lambda nodes, root: [item for node in nodes if type(node) is list for item in node[part]]
+
+
+def _matching(matches: Callable[[Any, Any], bool]) -> Fan:
+    def fan(nodes: list[Any], root: Any) -> list[Any]:
+        candidates = [item for node in nodes for item in (node if type(node) is list else [node])]
+        return [item for item in candidates if matches(item, root)]
+
+    return fan
+
+
+def _length(value: Any) -> Any:
+    return len(value) if isinstance(value, list | dict | str) else None
+
+
+def _numbers(value: Any) -> list[Any]:
+    return [item for item in value if isinstance(item, int | float) and not isinstance(item, bool)]
+
+
+_FUNCTIONS: dict[str, Read] = {
+    "length": _length,
+    "size": _length,
+    "keys": list,
+    "min": lambda value: float(min(_numbers(value))),
+    "max": lambda value: float(max(_numbers(value))),
+    "sum": lambda value: float(sum(_numbers(value))),
+    "avg": lambda value: sum(_numbers(value)) / len(_numbers(value)),
+}

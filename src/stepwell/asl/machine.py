@@ -1,0 +1,157 @@
+"""From a definition to a machine: every mistake is found at once, and each is told with its address."""
+
+from json import loads
+from typing import Any
+
+from stepwell.asl.fields import read_dataflow
+from stepwell.asl.model import Machine, State
+from stepwell.asl.reader import Problem, Reader
+from stepwell.asl.retry import read_catch, read_retry
+from stepwell.asl.states import KINDS
+from stepwell.errors import InvalidDefinition
+
+__all__ = ["Machine", "Problem", "State", "examine", "parse_machine"]
+
+_TOP = frozenset({"Comment", "StartAt", "States", "TimeoutSeconds", "Version", "QueryLanguage"})
+_BRANCH = frozenset({"Comment", "StartAt", "States", "ProcessorConfig", "QueryLanguage"})
+_ANY_STATE = frozenset({"Type", "Comment", "QueryLanguage", "Assign"})
+_JSONATA_ONLY = frozenset({"Arguments", "Output", "Items", "Condition"})
+_LONGEST_NAME = 80
+
+
+def parse_machine(definition: str | dict[str, Any]) -> Machine:
+    """Raises InvalidDefinition with one line for each mistake."""
+    machine, problems = examine(definition)
+    if machine is None:
+        raise InvalidDefinition("\n".join(map(str, problems)))
+    return machine
+
+
+def examine(definition: str | dict[str, Any]) -> tuple[Machine | None, list[Problem]]:
+    """The machine, or None and what is wrong with its definition."""
+    fields = definition
+    if isinstance(fields, str):
+        try:
+            fields = loads(fields)
+        except (ValueError, RecursionError) as error:
+            return None, [Problem("INVALID_JSON_DESCRIPTION", f"The definition is not JSON: {error}", "/")]
+    if not isinstance(fields, dict):
+        return None, [Problem("INVALID_JSON_DESCRIPTION", "Expected value of type Object", "/")]
+    problems: list[Problem] = []
+    reader = Reader(fields, "", problems)
+    reader.allow(_TOP)
+    machine = _Parser().machine(reader)
+    machine.timeout_seconds = reader.integer("TimeoutSeconds", 1)
+    return (None if problems else machine), problems
+
+
+class _Parser:
+    """One pass over a definition. It remembers the names seen, which are unique across all branches."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def machine(self, reader: Reader) -> Machine:
+        _check_language(reader)
+        reader.require("StartAt", "States")
+        start = reader.text("StartAt") or ""
+        states = self.states(reader)
+        if reader.has("StartAt") and states and start not in states:
+            reader.refuse(f"Missing 'StartAt' target: {start}", "StartAt", "MISSING_TRANSITION_TARGET")
+        elif states:
+            _check_reachable(reader, start)
+        return Machine(start, states, None, reader.text("Comment"))
+
+    def branch(self, reader: Reader) -> Machine:
+        reader.allow(_BRANCH)
+        return self.machine(reader)
+
+    def states(self, reader: Reader) -> dict[str, State]:
+        inner = reader.object("States")
+        if inner is None:
+            return {}
+        if not inner.fields:
+            inner.refuse("Value cannot be empty")
+        return {name: self.state(inner, name) for name in inner.fields}
+
+    def state(self, states: Reader, name: str) -> State:
+        if name in self.names:
+            states.refuse(f"Duplicate state name: {name}", name, "DUPLICATE_STATE_NAME")
+        if not 0 < len(name) <= _LONGEST_NAME:
+            states.refuse(f"A state's name has 1 to {_LONGEST_NAME} characters", name, "INVALID_STATE_NAME")
+        self.names.add(name)
+        reader = states.object(name) or Reader({"Type": "Fail"}, "", [])
+        reader.require("Type")
+        type_ = reader.text("Type") or ""
+        if type_ not in KINDS:
+            if reader.has("Type"):
+                reader.refuse(f"Value must be one of: [{', '.join(KINDS)}]", "Type")
+            type_ = "Fail"
+            reader = Reader({}, reader.at, [])
+        return self.compiled(reader, name, type_)
+
+    def compiled(self, reader: Reader, name: str, type_: str) -> State:
+        kind = KINDS[type_]
+        _check_language(reader)
+        fields = kind.fields | _ANY_STATE | (frozenset() if kind.ends else {"Next", "End"})
+        # What JSONata alone has was told by _check_language.
+        reader.allow(fields | (_JSONATA_ONLY if _is_jsonata(reader) else frozenset()))
+        return State(
+            name,
+            type_,
+            None if kind.ends else _next(reader),
+            read_dataflow(reader),
+            kind.compile(reader, self.branch),
+            read_retry(reader),
+            read_catch(reader),
+        )
+
+
+def _is_jsonata(reader: Reader) -> bool:
+    return reader.fields.get("QueryLanguage") == "JSONata"
+
+
+def _check_language(reader: Reader) -> None:
+    language = reader.text("QueryLanguage")
+    if language == "JSONata":
+        reader.refuse("JSONata is not supported yet", "QueryLanguage")
+    elif language not in (None, "JSONPath"):
+        reader.refuse("Value must be one of: [JSONPath, JSONata]", "QueryLanguage")
+    if reader.has("Assign"):
+        reader.refuse("Variables are not supported yet", "Assign")
+
+
+def _next(reader: Reader) -> str | None:
+    ends = reader.boolean("End")
+    target = reader.text("Next")
+    if reader.has("Next") == ends:
+        reader.refuse("Exactly one of these fields is required: [Next, End]")
+    return target
+
+
+def _check_reachable(reader: Reader, start: str) -> None:
+    """Every target exists, and every state is the target of something."""
+    states: dict[str, Any] = reader.fields["States"]
+    reached = {start}
+    for name, state in states.items():
+        for field, target in _targets(state):
+            if target in states:
+                reached.add(target)
+            else:
+                at = f"States/{name}/{field}"
+                reader.refuse(f"Missing 'Next' target: {target}", at, "MISSING_TRANSITION_TARGET")
+    for name in states.keys() - reached:
+        reader.refuse(f'State "{name}" is not reachable.', f"States/{name}", "MISSING_TRANSITION_TARGET")
+
+
+def _targets(state: Any) -> list[tuple[str, str]]:
+    """The addresses and names of the states that this one names."""
+    if not isinstance(state, dict):
+        return []
+    named = [(field, state.get(field)) for field in ("Next", "Default")]
+    for field in ("Choices", "Catch"):
+        entries = state.get(field)
+        for index, entry in enumerate(entries if isinstance(entries, list) else []):
+            if isinstance(entry, dict):
+                named.append((f"{field}[{index}]/Next", entry.get("Next")))
+    return [(field, target) for field, target in named if isinstance(target, str)]

@@ -1,0 +1,138 @@
+"""Reads one object of a definition field by field and notes each mistake with its address."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from stepwell.asl import expression, template
+from stepwell.asl.expression import Expression, InvalidExpression
+from stepwell.asl.template import Fill, InvalidTemplate
+
+
+class Problem(NamedTuple):
+    """A mistake in a definition. `code` is one of ValidateStateMachineDefinition's."""
+
+    code: str
+    what: str
+    at: str
+
+    def __str__(self) -> str:
+        return f"{self.what} at {self.at}"
+
+
+class Reader:
+    """`at` is the object's address; what is wrong is added to `problems`, which all readers of a definition share."""
+
+    __slots__ = ("at", "fields", "problems")
+
+    def __init__(self, fields: dict[str, Any], at: str, problems: list[Problem]) -> None:
+        self.fields = fields
+        self.at = at
+        self.problems = problems
+
+    def refuse(self, what: str, field: str = "", code: str = "SCHEMA_VALIDATION_FAILED") -> None:
+        self.problems.append(Problem(code, what, self.address(field) if field else self.at or "/"))
+
+    def address(self, field: str) -> str:
+        return f"{self.at}/{field}"
+
+    def has(self, field: str) -> bool:
+        return field in self.fields
+
+    def require(self, *names: str) -> None:
+        missing = [name for name in names if name not in self.fields]
+        if missing:
+            self.refuse(f"These fields are required: [{', '.join(missing)}]")
+
+    def allow(self, names: Iterable[str]) -> None:
+        for name in self.fields:
+            if name not in names:
+                self.refuse("Field is not supported", name)
+
+    def exclusive(self, *names: str) -> None:
+        given = [name for name in names if name in self.fields]
+        if len(given) > 1:
+            self.refuse(f"Only one of these fields is allowed: [{', '.join(given)}]")
+
+    def _typed(self, field: str, types: type | tuple[type, ...], called: str) -> Any:
+        value = self.fields.get(field)
+        if field in self.fields and (not isinstance(value, types) or (isinstance(value, bool) and types is not bool)):
+            self.refuse(f"Expected value of type {called}", field)
+            return None
+        return value
+
+    def text(self, field: str) -> str | None:
+        value: str | None = self._typed(field, str, "String")
+        return value
+
+    def boolean(self, field: str) -> bool:
+        return self._typed(field, bool, "Boolean") is True
+
+    def integer(self, field: str, least: int, most: int = 99_999_999) -> int | None:
+        value: int | None = self._typed(field, int, "Integer")
+        if value is not None and not least <= value <= most:
+            self.refuse(f"Value must be between {least} and {most}", field)
+        return value
+
+    def number(self, field: str, least: float) -> float | None:
+        value: float | None = self._typed(field, (int, float), "Float")
+        if value is not None and value < least:
+            self.refuse(f"Value must be at least {least}", field)
+        return value
+
+    def object(self, field: str) -> "Reader | None":
+        value = self._typed(field, dict, "Object")
+        return None if value is None else Reader(value, self.address(field), self.problems)
+
+    def objects(self, field: str) -> "list[Reader]":
+        """The objects in an array that must not be empty."""
+        values = self._typed(field, list, "Array")
+        if values == []:
+            self.refuse("Value cannot be empty", field)
+        readers = []
+        for index, value in enumerate(values or []):
+            if isinstance(value, dict):
+                readers.append(Reader(value, f"{self.address(field)}[{index}]", self.problems))
+            else:
+                self.refuse("Expected value of type Object", f"{field}[{index}]")
+        return readers
+
+    def texts(self, field: str) -> tuple[str, ...]:
+        values = self._typed(field, list, "Array")
+        if values == []:
+            self.refuse("Value cannot be empty", field)
+        if not all(isinstance(value, str) for value in values or []):
+            self.refuse("Expected values of type String", field)
+            return ()
+        return tuple(values or [])
+
+    def path(self, field: str, required: bool = False, calls: bool = False) -> Expression | None:
+        """A path, of the input or the context object; with `calls` also an intrinsic function."""
+        if required:
+            self.require(field)
+        text = self.text(field)
+        if text is None:
+            return None
+        try:
+            return expression.compile(text) if calls else expression.compile_path(text)
+        except InvalidExpression as problem:
+            self.refuse(f"Value is not a valid JSONPath: {problem}", field)
+            return None
+
+    def reference(self, field: str) -> tuple[str | int, ...] | None:
+        """The steps of a Reference Path into the input."""
+        found = self.path(field)
+        if found is None:
+            return None
+        if found.path is None or found.of_context or found.path.reference is None:
+            self.refuse("Value is not a Reference Path: it must name exactly one place in the input", field)
+            return None
+        return found.path.reference
+
+    def template(self, field: str) -> Fill | None:
+        if field not in self.fields:
+            return None
+        try:
+            return template.compile(self.fields[field])
+        except InvalidTemplate as problem:
+            self.refuse(str(problem), field)
+            return None

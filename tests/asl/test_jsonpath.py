@@ -1,0 +1,120 @@
+import pytest
+
+from stepwell.asl import jsonpath
+from stepwell.asl.jsonpath import InvalidPath, PathNotFound, java
+
+DATA = {
+    "store": {
+        "book": [
+            {"title": "A", "price": 8, "tags": ["x"]},
+            {"title": "B", "price": 12.5, "isbn": "1"},
+            {"title": "C", "price": 9, "isbn": "2"},
+        ],
+        "bicycle": {"color": "red", "price": 20},
+    },
+    "odd name": {"it's": 1},
+    "limit": 10,
+    "none": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("$", DATA),
+        ("$.limit", 10),
+        ("$.none", None),
+        ("$.store.bicycle", {"color": "red", "price": 20}),
+        ("$.store.bicycle.color", "red"),
+        ("$['store']['bicycle']['color']", "red"),
+        ('$["store"].bicycle["color"]', "red"),
+        ("$['odd name']['it\\'s']", 1),
+        ("$.store.book[0].title", "A"),
+        ("$.store.book[-1].title", "C"),
+        ("$.store.bicycle['color','price']", {"color": "red", "price": 20}),
+        ("$.store.book.length()", 3),
+        ("$.none.length()", None),
+        ("$.store.bicycle.keys()", ["color", "price"]),
+    ],
+)
+def test_a_definite_path_gives_the_one_value(path, value):
+    compiled = jsonpath.compile(path)
+    assert compiled.definite
+    assert compiled.read(DATA) == value
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("$.store.book[*].title", ["A", "B", "C"]),
+        ("$.store.book[0,2].title", ["A", "C"]),
+        ("$.store.book[1:].title", ["B", "C"]),
+        ("$.store.book[:1].title", ["A"]),
+        ("$.store.book[-2:-1].title", ["B"]),
+        ("$.store.bicycle.*", ["red", 20]),
+        ("$..price", [8, 12.5, 9, 20]),
+        ("$.store..title", ["A", "B", "C"]),
+        ("$..book[1].title", ["B"]),
+        ("$.store.book[?(@.price < 10)].title", ["A", "C"]),
+        ("$.store['bicycle','book'].color", ["red"]),
+        ("$.store.book[0].tags[*]", ["x"]),
+        ("$.no.such[*]", []),
+        ("$.limit[1:5].value", []),
+    ],
+)
+def test_any_other_path_gives_the_list_of_what_it_finds(path, values):
+    compiled = jsonpath.compile(path)
+    assert not compiled.definite
+    assert compiled.reference is None
+    assert compiled.read(DATA) == values
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("$.no", "No results for path: $['no']"),
+        ("$.no.such.path", "Missing property in path $['no']"),
+        ("$.store.bicycle.no", "No results for path: $['store']['bicycle']['no']"),
+        ("$.store.book[3]", "No results for path: $['store']['book'][3]"),
+        ("$.store.book[3].title", "No results for path: $['store']['book'][3]['title']"),
+        ("$.store.bicycle[0]", "Filter: [0] can only be applied to arrays. Current context is: {color=red, price=20}"),
+        ("$.none[0]", "The path $['none'] is null"),
+        (
+            "$.limit.more",
+            "Expected to find an object with property ['more'] in path $['limit'] but found 'java.lang.Integer'. "
+            "This is not a json object according to the JsonProvider: "
+            "'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.",
+        ),
+    ],
+)
+def test_a_definite_path_that_leads_nowhere_says_why_in_jayways_words(path, why):
+    with pytest.raises(PathNotFound) as problem:
+        jsonpath.compile(path).read(DATA)
+    assert str(problem.value) == why
+
+
+@pytest.mark.parametrize("path", ["", "store", "$.", "$[", "$[]", "$['a", "$.a b", "$.a[1", "$.a[x]", "$.a[:]", "$a"])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(InvalidPath):
+        jsonpath.compile(path)
+
+
+def test_a_reference_path_tells_its_steps():
+    assert jsonpath.compile("$.a['b'][0]").reference == ("a", "b", 0)
+    assert jsonpath.compile("$").reference == ()
+    assert jsonpath.compile("$.a.length()").reference is None
+
+
+def test_a_backslash_in_a_name_is_part_of_it():
+    """As recorded from AWS on 2025-02-02."""
+    assert jsonpath.compile('$[\'Test\\""Name"\']').read({'Test\\""Name"': 1}) == 1
+
+
+def test_values_are_printed_as_java_prints_them():
+    assert java({"a": [1, None, True, "x"], "b": {}}) == "{a=[1, null, true, x], b={}}"
+
+
+def test_a_path_function_that_does_not_fit_finds_nothing():
+    for path in ("$.limit.keys()", "$.store.book[0].tags.min()", "$.store.book[9].length()"):
+        with pytest.raises(PathNotFound):
+            jsonpath.compile(path).read(DATA)
