@@ -1,0 +1,221 @@
+"""Executions and their events: written by the owner alone, read by everyone."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stepwell.asl.payload import Payload, dumps
+from stepwell.engine.events import Event
+from stepwell.errors import ExecutionAlreadyExists, OwnershipLost
+from stepwell.journal.catalog import Catalog
+from stepwell.journal.store import Store
+
+_COLUMNS = (
+    "id, arn, machine, definition, role, status, input, output, error, cause, "
+    "started, stopped, redrives, redriven, last, owner"
+)
+
+
+class ExecutionRow(NamedTuple):
+    """An execution as DescribeExecution knows it; times in milliseconds since 1970."""
+
+    id: int
+    arn: str
+    machine: str
+    definition: str
+    role: str
+    status: str
+    input: str
+    output: str | None
+    error: str | None
+    cause: str | None
+    started: int
+    stopped: int | None
+    redrives: int
+    redriven: int | None
+    last: int
+    owner: str
+
+
+class InvocationRow(NamedTuple):
+    """Where a call's log is, and what it used (`ms` billed, `mb` at most), if that is known."""
+
+    call: int
+    request: str
+    log: str
+    ms: int | None
+    mb: int | None
+
+
+class Save(NamedTuple):
+    """What one commit adds to one execution: its new events, and its row where that has changed."""
+
+    id: int
+    events: list[Event]
+    status: str
+    output: str | None
+    error: str | None
+    cause: str | None
+    stopped: int | None
+    redrives: int
+    redriven: int | None
+
+
+class Journal:
+    """The journal in `folder` (a project's `.stepwell`)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._store = Store(folder)
+        self.catalog = Catalog(self._store)
+        self._posted = 0
+
+    def close(self) -> None:
+        self._store.close()
+
+    # Writing
+
+    def start(self, row: ExecutionRow, events: list[Event]) -> int:
+        """Save a new execution with its first events; its id. The same name with the same input is no new one."""
+        with self._store.transaction() as db:
+            if db.execute("SELECT 1 FROM executions WHERE arn = ?", (row.arn,)).fetchone():
+                raise ExecutionAlreadyExists(f"Execution Already Exists: '{row.arn}'")
+            marks = ", ".join("?" * (len(row) - 1))
+            cursor = db.execute(f"INSERT INTO executions ({_COLUMNS[4:]}) VALUES ({marks})", row[1:])
+            number = cursor.lastrowid or 0
+            db.executemany(_INSERT_EVENT, _rows(number, events))
+        return number
+
+    def commit(self, owner: str, saves: list[Save], invocations: Iterable[tuple[int, InvocationRow]] = ()) -> None:
+        """Save what the owner's executions have come to, all in one transaction. OwnershipLost: nothing is saved."""
+        with self._store.transaction() as db:
+            for save in saves:
+                last = save.events[-1].id if save.events else None
+                changed = db.execute(
+                    "UPDATE executions SET status = ?, output = ?, error = ?, cause = ?, stopped = ?, redrives = ?, "
+                    "redriven = ?, last = coalesce(?, last) WHERE id = ? AND owner = ?",
+                    (*save[2:], last, save.id, owner),
+                ).rowcount
+                if not changed:
+                    raise OwnershipLost
+                db.executemany(_INSERT_EVENT, _rows(save.id, save.events))
+            noted = [(number, *row) for number, row in invocations]
+            db.executemany("INSERT OR REPLACE INTO invocations VALUES (?, ?, ?, ?, ?, ?)", noted)
+
+    def reopen(self, number: int, owner: str) -> bool:
+        """An ended execution is to be redriven by `owner`; False if it is running."""
+        with self._store.transaction() as db:
+            change = (
+                "UPDATE executions SET status = 'RUNNING', stopped = NULL, owner = ? "
+                "WHERE id = ? AND status <> 'RUNNING'"
+            )
+            return db.execute(change, (owner, number)).rowcount == 1
+
+    def owned_by(self, owner: str) -> bool:
+        """Whether an execution that is under way still names this owner."""
+        with self._store.reading() as db:
+            query = "SELECT 1 FROM executions WHERE owner = ? AND status = 'RUNNING' LIMIT 1"
+            return db.execute(query, (owner,)).fetchone() is not None
+
+    def take_over(self, number: int, old: str, new: str) -> bool:
+        """Make `new` the owner of an execution if it is still `old`'s; whether it is now."""
+        with self._store.transaction() as db:
+            change = "UPDATE executions SET owner = ? WHERE id = ? AND owner = ?"
+            return db.execute(change, (new, number, old)).rowcount == 1
+
+    def post(self, number: int, kind: str, body: dict[str, Any]) -> None:
+        """Put a wish into the inbox of an execution's owner."""
+        with self._store.transaction() as db:
+            db.execute("INSERT INTO inbox (execution, kind, body) VALUES (?, ?, ?)", (number, kind, dumps(body)))
+        self._posted += 1
+
+    def collect(self, numbers: Iterable[int]) -> list[tuple[int, str, dict[str, Any]]]:
+        """Take the wishes for these executions out of the inbox: (execution, kind, body)."""
+        with self._store.reading() as db:
+            waiting = db.execute("SELECT id, execution, kind, body FROM inbox ORDER BY id").fetchall()
+        mine = set(numbers)
+        found = [row for row in waiting if row[1] in mine]
+        if found:
+            with self._store.transaction() as db:
+                db.executemany("DELETE FROM inbox WHERE id = ?", [(row[0],) for row in found])
+        return [(number, kind, json.loads(body)) for _, number, kind, body in found]
+
+    # Reading
+
+    def execution(self, arn: str) -> ExecutionRow | None:
+        return self._one("arn = ?", arn)
+
+    def execution_by_id(self, number: int) -> ExecutionRow | None:
+        return self._one("id = ?", number)
+
+    def executions(
+        self, machine: str | None = None, status: str | None = None, before: int | None = None, limit: int = 100
+    ) -> list[ExecutionRow]:
+        """The newest first; `before` is the id at which the page before has ended."""
+        conditions = [("machine = ?", machine), ("status = ?", status), ("id < ?", before)]
+        chosen = [(text, value) for text, value in conditions if value is not None]
+        where = f"WHERE {' AND '.join(text for text, _ in chosen)}" if chosen else ""
+        query = f"SELECT {_COLUMNS} FROM executions {where} ORDER BY id DESC LIMIT ?"
+        with self._store.reading() as db:
+            rows = db.execute(query, (*(value for _, value in chosen), limit)).fetchall()
+        return [ExecutionRow(*row) for row in rows]
+
+    def events(self, number: int) -> list[Event]:
+        """All events of an execution and the facts beside them, in order."""
+        query = f"SELECT {_EVENT} FROM events WHERE execution = ? ORDER BY id, part"
+        with self._store.reading() as db:
+            return [_event(row) for row in db.execute(query, (number,))]
+
+    def history(self, number: int, after: int, limit: int, reverse: bool = False) -> list[Event]:
+        """A page of what AWS shows: the events beyond id `after`, in the order of reading."""
+        bound, order = ("id < ?", "DESC") if reverse else ("id > ?", "ASC")
+        query = f"SELECT {_EVENT} FROM events WHERE execution = ? AND part = 0 AND {bound} ORDER BY id {order} LIMIT ?"
+        with self._store.reading() as db:
+            return [_event(row) for row in db.execute(query, (number, after, limit))]
+
+    def invocations(self, number: int) -> list[InvocationRow]:
+        query = "SELECT call, request, log, ms, mb FROM invocations WHERE execution = ? ORDER BY call"
+        with self._store.reading() as db:
+            return [InvocationRow(*row) for row in db.execute(query, (number,))]
+
+    def version(self) -> tuple[int, int]:
+        """Changes when another process has written, or this one into an inbox."""
+        with self._store.reading() as db:
+            return db.execute("PRAGMA data_version").fetchone()[0], self._posted
+
+    def _one(self, condition: str, value: str | int) -> ExecutionRow | None:
+        with self._store.reading() as db:
+            row = db.execute(f"SELECT {_COLUMNS} FROM executions WHERE {condition}", (value,)).fetchone()
+        return None if row is None else ExecutionRow(*row)
+
+
+_EVENT = "id, part, previous, time, type, frame, name, payload, details"
+_INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def _rows(number: int, events: list[Event]) -> list[tuple[Any, ...]]:
+    return [
+        (
+            number,
+            *event[:7],
+            None if event.payload is None else event.payload.text,
+            None if event.details is None else dumps(event.details),
+        )
+        for event in events
+    ]
+
+
+def _event(row: tuple[Any, ...]) -> Event:
+    number, part, previous, time, type_, frame, name, payload, details = row
+    return Event(
+        number,
+        part,
+        previous,
+        time,
+        type_,
+        frame,
+        name,
+        None if payload is None else Payload.parse(payload),
+        None if details is None else json.loads(details),
+    )
