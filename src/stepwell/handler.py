@@ -1,0 +1,115 @@
+"""The pipeline's one Lambda function: `{"action": "task_02"}` does that task and answers with a small receipt."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from stepwell.pipeline.check import check, refuse
+from stepwell.pipeline.context import TaskContext
+from stepwell.pipeline.deadline import Deadline
+from stepwell.pipeline.find import find_pipeline
+from stepwell.pipeline.invocation import Invocation
+from stepwell.pipeline.params import resolve
+from stepwell.pipeline.pipeline import Pipeline
+from stepwell.pipeline.places import of_error, without_ours
+from stepwell.pipeline.receipt import Meter
+from stepwell.pipeline.settings import value_of
+from stepwell.pipeline.task import LoadTask, Task, ValidateConfig
+
+_found: dict[tuple[str, str], Pipeline] = {}
+
+
+def handler(event: Any, context: Any = None) -> dict[str, Any]:
+    """Do what the event's action names.
+
+    The pipeline is `STEPWELL_PIPELINE` ("pipeline:pipeline" if that is not set) in the function's own folder.
+    An error of the task passes through under its own name.
+    """
+    folder = os.getcwd()
+    try:
+        pipeline = _pipeline()
+        folder = pipeline.folder
+        return _answer(pipeline, event, context)
+    except BaseException as error:
+        told = _translated(error, folder)
+        if told is error:
+            raise told.with_traceback(without_ours(error.__traceback__))  # noqa: B904  keep the user's own cause
+        raise told from None
+
+
+def _pipeline() -> Pipeline:
+    """Found once in a process: a warm function imports nothing again."""
+    target = os.environ.get("STEPWELL_PIPELINE") or "pipeline:pipeline"
+    root = os.environ.get("LAMBDA_TASK_ROOT") or os.getcwd()
+    if (target, root) not in _found:
+        _found[target, root] = find_pipeline(target, root)
+    return _found[target, root]
+
+
+def _answer(pipeline: Pipeline, event: Any, lambda_context: Any) -> dict[str, Any]:
+    call = Invocation(event, getattr(lambda_context, "aws_request_id", None), pipeline.actions[-1])
+    task = pipeline.action(call.action)
+    params = resolve(pipeline.params, call.input)
+    with Deadline(task.name, call.timeout or task.timeout, _seconds_left(lambda_context)) as deadline:
+        context = TaskContext(
+            pipeline=pipeline.name,
+            task=task.name,
+            run=call.run,
+            window=call.window,
+            attempt=call.retries + 1,
+            params=params,
+            request_id=call.request_id,
+            remaining=deadline.remaining,
+        )
+        return _perform(pipeline, task, call, context)
+
+
+def _seconds_left(lambda_context: Any) -> float | None:
+    left = getattr(lambda_context, "get_remaining_time_in_millis", None)
+    return left() / 1000 if left else None
+
+
+def _perform(pipeline: Pipeline, task: Task, call: Invocation, context: TaskContext) -> dict[str, Any]:
+    meter = Meter()
+
+    def work(connection: Any, attempt: int) -> dict[str, Any]:
+        context.attempt = attempt
+        return meter.receipt(context, task.work(connection, context))
+
+    if isinstance(task, ValidateConfig):
+        refuse(check(pipeline, at_run_time=True))
+    if not task.needs_database:
+        return work(None, context.attempt)
+    url = value_of(pipeline.database, f"task {task.name!r} ({task.place})")
+    application = f"stepwell {pipeline.name} {task.name}"
+    if isinstance(task, ValidateConfig):
+        return _validate(pipeline, url, application, work)
+    from stepwell.etl.fence import Key, run_fenced, run_plain
+
+    run = run_fenced if task.transaction else run_plain
+    key = Key(pipeline.name, task.name, call.window)
+    return run(url, key, call.run, call.execution, call.clear, context.remaining(), application, work)
+
+
+def _validate(
+    pipeline: Pipeline, url: str, application: str, work: Callable[[Any, int], dict[str, Any]]
+) -> dict[str, Any]:
+    """Reach every database that the pipeline uses. Validation is done in every attempt anew, so it has no fence."""
+    from stepwell.etl.connection import connect, lease
+
+    loads = [task for task in pipeline.tasks if isinstance(task, LoadTask)]
+    for source in {value_of(load.source, f"task {load.name!r} ({load.place})") for load in loads if load.source}:
+        connect(source, application).close()
+    with lease(url, application) as connection:
+        return work(connection, 1)
+
+
+def _translated(error: BaseException, folder: str) -> BaseException:
+    """What PostgreSQL's driver raised inside the user's code, under the name that Retry and Catch know it by."""
+    psycopg = sys.modules.get("psycopg")
+    if psycopg is None or not isinstance(error, psycopg.Error):
+        return error
+    from stepwell.etl.failure import explain
+
+    return explain(error, of_error(error, folder), None)

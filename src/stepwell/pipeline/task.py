@@ -1,0 +1,211 @@
+"""The kinds of task: what each needs, and what it does with a connection and the run's context."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from stepwell.errors import ConfigurationError
+from stepwell.pipeline.context import TaskContext
+from stepwell.pipeline.names import VALIDATE
+from stepwell.pipeline.settings import Setting, value_of
+from stepwell.pipeline.signature import CONNECTION, asked
+
+if TYPE_CHECKING:
+    from stepwell.etl.script import Script
+
+
+class Retry:
+    """How often, and after how many seconds, a task is tried again after an error that trying again can help.
+
+    `on` adds names of errors (of exceptions) to those that Stepwell knows to be worth it.
+    """
+
+    __slots__ = ("backoff", "interval", "max_attempts", "on")
+
+    def __init__(self, max_attempts: int = 2, interval: int = 5, backoff: float = 2, on: Sequence[str] = ()) -> None:
+        self.max_attempts = max_attempts
+        self.interval = interval
+        self.backoff = backoff
+        self.on = (on,) if isinstance(on, str) else tuple(on)
+
+
+class SqlTask:
+    """The statements of one SQL file, in one transaction."""
+
+    __slots__ = ("_script", "file", "name", "path", "place", "retry", "timeout")
+    needs_database = True
+    transaction = True
+
+    def __init__(self, name: str, file: str, folder: str, timeout: int, retry: Retry, place: str) -> None:
+        self.name = name
+        self.file = file
+        self.path = os.path.join(folder, file)
+        self.timeout = timeout
+        self.retry = retry
+        self.place = place
+        self._script: Script | None = None
+
+    def script(self) -> "Script":
+        if self._script is None:
+            self._script = read_script(self.path, self.file, f"task {self.name!r} ({self.place})")
+        return self._script
+
+    def work(self, connection: Any, context: TaskContext) -> dict[str, Any]:
+        from stepwell.etl.run import run_script
+
+        self.script().check(context.params)
+        return {"rows": run_script(connection, self.script(), context.params)}
+
+
+class LoadTask:
+    """A table that is replaced as a whole by the rows of a query, which may run in another database."""
+
+    __slots__ = ("_script", "into", "name", "place", "query", "retry", "source", "text", "timeout", "where")
+    needs_database = True
+    transaction = True
+
+    def __init__(
+        self,
+        name: str,
+        into: str,
+        query: str,
+        source: Setting | str | None,
+        folder: str,
+        timeout: int,
+        retry: Retry,
+        place: str,
+    ) -> None:
+        self.name = name
+        self.into = into
+        self.query = query
+        self.source = source
+        self.text = query if len(query.split()) > 1 else None
+        self.where = f"{place} (query)" if self.text else os.path.join(folder, query.strip())
+        self.timeout = timeout
+        self.retry = retry
+        self.place = place
+        self._script: Script | None = None
+
+    def script(self) -> "Script":
+        """The query's one statement."""
+        if self._script is None:
+            self._script = self._read()
+        return self._script
+
+    def _read(self) -> "Script":
+        from stepwell.etl.script import Script
+
+        if self.text:
+            script = Script.parse(self.text, self.where)
+        else:
+            script = read_script(self.where, self.query, f"task {self.name!r} ({self.place})")
+        if len(script.statements) != 1:
+            raise ConfigurationError(
+                f"{self.place}: the query of task {self.name!r} must be one statement, not {len(script.statements)}"
+            )
+        return script
+
+    def work(self, connection: Any, context: TaskContext) -> dict[str, Any]:
+        from stepwell.etl.load import load
+
+        self.script().check(context.params)
+        source = self.source and value_of(self.source, f"task {self.name!r} ({self.place})")
+        return {"rows": load(connection, self.into, self.script(), context.params, source or None)}
+
+
+class PythonTask:
+    """A function, or a class with `run()`. What it returns (rows, or a dict of counts and ids) is in its receipt."""
+
+    __slots__ = (
+        "__wrapped__",
+        "_asked",
+        "_asked_by_run",
+        "name",
+        "needs_database",
+        "place",
+        "retry",
+        "timeout",
+        "transaction",
+    )
+
+    def __init__(
+        self, function: Callable[..., Any], name: str, timeout: int, retry: Retry, transaction: bool, place: str
+    ) -> None:
+        self.name = name
+        self.timeout = timeout
+        self.retry = retry
+        self.transaction = transaction
+        self.place = place
+        self.__wrapped__ = function
+        self._asked, self._asked_by_run = _read_signature(function, f"{place}: task {name!r}")
+        self.needs_database = bool(CONNECTION & (self._asked | (self._asked_by_run or frozenset())))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the function or class itself does, so that a test can call it."""
+        return self.__wrapped__(*args, **kwargs)
+
+    def work(self, connection: Any, context: TaskContext) -> dict[str, Any]:
+        gifts = dict.fromkeys(CONNECTION, connection) | {"context": context}
+        result = self.__wrapped__(**{name: gifts[name] for name in self._asked})
+        if self._asked_by_run is not None:
+            result = result.run(**{name: gifts[name] for name in self._asked_by_run})
+        return self._told(result)
+
+    def _told(self, result: Any) -> dict[str, Any]:
+        if result is None or type(result) is int:
+            return {"rows": result or 0}
+        if not isinstance(result, dict):
+            raise ConfigurationError(
+                f"{self.place}: task {self.name!r} returned {type(result).__name__} {result!r:.80}; "
+                'a task returns nothing, the number of its rows, or a dict of counts and ids, like {"rows": 3}'
+            )
+        rows = result.get("rows")
+        return {"rows": rows if type(rows) is int else 0, "result": result}
+
+
+class ValidateConfig:
+    """The first step of every pipeline: are settings, files, input and database as they must be?"""
+
+    __slots__ = ("name", "needs_database", "place", "retry", "timeout")
+    transaction = False
+
+    def __init__(self, place: str) -> None:
+        self.name = VALIDATE
+        self.timeout = 60
+        self.retry = Retry(interval=2)
+        self.place = place
+        self.needs_database = False
+
+    def work(self, connection: Any, context: TaskContext) -> dict[str, Any]:
+        if connection is None:
+            return {"rows": 0}
+        version = str(connection.execute("select current_setting('server_version')").fetchone()[0])
+        return {"rows": 0, "database": f"PostgreSQL {version.split()[0]}"}
+
+
+Task = SqlTask | LoadTask | PythonTask | ValidateConfig
+
+
+def read_script(path: str, file: str, needed_by: str) -> "Script":
+    from stepwell.etl.script import Script
+
+    try:
+        with open(path, encoding="utf-8-sig") as opened:
+            return Script.parse(opened.read(), file)
+    except FileNotFoundError:
+        raise ConfigurationError(f"{needed_by} needs the SQL file {file}, which does not exist ({path})") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{needed_by} cannot read the SQL file {file}: {error}") from None
+
+
+def _read_signature(function: Any, what: str) -> tuple[frozenset[str], frozenset[str] | None]:
+    """What the function asks for; of a class, what its constructor and its `run` ask for."""
+    if not isinstance(function, type):
+        if not callable(function) or not hasattr(function, "__name__"):
+            raise ConfigurationError(f"{what} must be a function, or a class with run()")
+        return asked(function, what), None
+    run = getattr(function, "run", None)
+    if not callable(run):
+        raise ConfigurationError(f"{what} is the class {function.__name__}, which has no run()")
+    init = getattr(function, "__init__")  # noqa: B009  mypy distrusts cls.__init__
+    return asked(init, what, method=True), asked(run, f"{what}, in run(),", method=True)
