@@ -1,0 +1,86 @@
+"""Runs a SQL file's statements, one after the other, in the task's transaction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg.types.numeric import Int4, Int8
+
+from stepwell.errors import TransactionMisuse
+from stepwell.etl.connection import TaskConnection
+from stepwell.etl.failure import explain
+from stepwell.etl.script import Script, Statement
+
+_ENDS = {"begin", "start", "commit", "end", "abort", "rollback"}
+_CHANGES = ("INSERT", "UPDATE", "DELETE", "MERGE")
+_READS = ("select", "values", "table")
+
+
+def run_script(connection: TaskConnection, script: Script, params: Mapping[str, Any]) -> int:
+    """Run every statement; answers how many rows INSERT, UPDATE, DELETE and MERGE changed in sum."""
+    for statement in script.statements:
+        _refuse_transaction_control(statement)
+    return sum(_changed(connection, script, statement, params) for statement in script.statements)
+
+
+def execute(
+    connection: TaskConnection, statement: Statement, values: Sequence[Any], before: str = "", after: str = ""
+) -> psycopg.RawCursor[Any]:
+    """Run a statement, with something put in front of it and behind it; its errors tell file and line."""
+    connection.keep_deadline()
+    cursor = psycopg.RawCursor(connection)
+    try:
+        return cursor.execute(before + statement.text + after, values)
+    except psycopg.Error as error:
+        raise explain(error, None, statement, len(before)) from error
+
+
+def values_of(script: Script, statement: Statement, params: Mapping[str, Any]) -> list[Any]:
+    """The statement's values as psycopg takes them: a number has the type that it would have in the SQL text."""
+    return [_as_literal(value) for value in script.bind(statement, params)]
+
+
+def _changed(connection: TaskConnection, script: Script, statement: Statement, params: Mapping[str, Any]) -> int:
+    values = values_of(script, statement, params)
+    if _only_reads(statement):
+        _read_away(connection, statement, values)
+        return 0
+    cursor = execute(connection, statement, values)
+    counts = (cursor.statusmessage or "").startswith(_CHANGES)
+    return max(0, cursor.rowcount) if counts else 0
+
+
+def _only_reads(statement: Statement) -> bool:
+    first = statement.words[0] if statement.words else ""
+    return first in _READS and "into" not in statement.text.lower().split()
+
+
+def _read_away(connection: TaskConnection, statement: Statement, values: Sequence[Any]) -> None:
+    """Read a query's rows and drop them: it may have been asked for what its functions do, but must not fill memory."""
+    connection.keep_deadline()
+    try:
+        for _ in psycopg.RawCursor(connection).stream(statement.text, values, size=1000):
+            pass
+    except psycopg.Error as error:
+        raise explain(error, None, statement) from error
+
+
+def _as_literal(value: Any) -> Any:
+    # psycopg binds small numbers as smallint, in which 200 * 200 does not fit.
+    if type(value) is int and -(2**31) <= value < 2**31:
+        return Int4(value)
+    if type(value) is int and -(2**63) <= value < 2**63:
+        return Int8(value)
+    if isinstance(value, (list, tuple)):
+        return [_as_literal(item) for item in value]
+    return value
+
+
+def _refuse_transaction_control(statement: Statement) -> None:
+    words = statement.words
+    ends = words[:1] and words[0] in _ENDS and "to" not in words[1:3]
+    if ends or words[:2] == ("prepare", "transaction"):
+        raise TransactionMisuse(
+            f"{statement.place}: {' '.join(words[:2]).upper()} in a task: Stepwell commits the task's transaction "
+            "together with its receipt. Remove the statement."
+        )
