@@ -1,0 +1,201 @@
+"""One process of a Lambda function: started, fed through the Runtime API, measured, killed for real."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from secrets import token_hex
+from typing import NamedTuple
+
+from stepwell.resources.wire import Gone, Line, Request, reply
+
+API = "/2018-06-01/runtime"
+BOOTSTRAP = Path(__file__).parents[1] / "runtime" / "bootstrap.py"
+
+
+class Function(NamedTuple):
+    """A Lambda function as it is registered here; `timeout` in seconds, `memory` in MB."""
+
+    arn: str
+    handler: str
+    folder: Path
+    environment: dict[str, str]
+    timeout: float = 900
+    memory: int = 1024
+
+    @property
+    def name(self) -> str:
+        return self.arn.rpartition(":")[2]
+
+
+class Response(NamedTuple):
+    """What an invocation has come to: a JSON text, or an error name with its cause (a JSON text, as Lambda's is)."""
+
+    text: str | None
+    error: str | None
+    cause: str | None
+    ms: int
+    mb: int | None
+
+
+class FunctionProcess:
+    """An execution environment, in Lambda's words: it serves one invocation at a time and is kept warm between them."""
+
+    def __init__(self, function: Function, logs: Path) -> None:
+        self.function = function
+        self.stream = f"{function.name}/{time.strftime('%Y-%m-%d')}/{token_hex(8)}.log"
+        log = logs / self.stream
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._line = Line()
+        lifeline, self._lifeline = os.pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, str(BOOTSTRAP)],
+            cwd=function.folder,
+            env=self._environment(lifeline),
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            pass_fds=(lifeline,),
+            start_new_session=True,
+        )
+        os.close(lifeline)
+        self._ended = os.pidfd_open(self._process.pid)
+
+    def _environment(self, lifeline: int) -> dict[str, str]:
+        function = self.function
+        return {
+            **os.environ,
+            **function.environment,
+            "AWS_LAMBDA_RUNTIME_API": self._line.address,
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": self.stream,
+            "LAMBDA_TASK_ROOT": str(function.folder),
+            "_HANDLER": function.handler,
+            "PYTHONUNBUFFERED": "1",
+            "STEPWELL_LIFELINE": str(lifeline),
+        }
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def invoke(self, event: str, request_id: str) -> Response:
+        """Run one invocation to its end. The process may be dead afterwards; it is for its owner to ask `alive`."""
+        self._write(f"START RequestId: {request_id} Version: $LATEST\n")
+        begun = time.monotonic()
+        try:
+            waiting = self._next(begun + self.function.timeout)
+            response = self._serve(waiting, event, request_id) if waiting else self._timed_out(request_id)
+        except Gone:
+            response = self._died(request_id)
+        except _InitFailed as failure:
+            response = _failed(str(failure))
+            self._end()
+        ms = max(1, round((time.monotonic() - begun) * 1000))
+        response = response._replace(ms=ms, mb=self._peak_mb())
+        self._write(f"END RequestId: {request_id}\n")
+        used = f"Max Memory Used: {response.mb} MB" if response.mb else ""
+        self._write(f"REPORT RequestId: {request_id}\tDuration: {ms} ms\tBilled Duration: {ms} ms\t{used}\n")
+        return response
+
+    def _next(self, until: float) -> Request | None:
+        """The process's request for its next event; starting up may fail instead."""
+        while (request := self._receive(until)) is not None:
+            if request.path == f"{API}/invocation/next":
+                return request
+            reply(request, "202 Accepted", {}, b'{"status":"OK"}')
+            if request.path == f"{API}/init/error":
+                raise _InitFailed(request.body.decode())
+        return None
+
+    def _serve(self, waiting: Request, event: str, request_id: str) -> Response:
+        seconds = self.function.timeout
+        headers = {
+            "Lambda-Runtime-Aws-Request-Id": request_id,
+            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + seconds) * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": self.function.arn,
+        }
+        reply(waiting, "200 OK", headers, event.encode())
+        until = time.monotonic() + seconds
+        while (request := self._receive(until)) is not None:
+            reply(request, "202 Accepted", {}, b'{"status":"OK"}')
+            text = request.body.decode()
+            if request.path == f"{API}/invocation/{request_id}/response":
+                return Response(text, None, None, 0, None)
+            if request.path == f"{API}/invocation/{request_id}/error":
+                return _failed(text)
+        return self._timed_out(request_id)
+
+    def _receive(self, until: float) -> Request | None:
+        while (left := until - time.monotonic()) > 0:
+            request = self._line.receive(self._ended, left)
+            if request is not None:
+                return request
+        return None
+
+    def _timed_out(self, request_id: str) -> Response:
+        self._end()
+        text = f"RequestId: {request_id} Error: Task timed out after {self.function.timeout:.2f} seconds"
+        return _failed(_blame("Sandbox.Timedout", text))
+
+    def _died(self, request_id: str) -> Response:
+        code = self._process.wait()
+        how = f"signal: {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+        return _failed(_blame("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: {how}"))
+
+    def _peak_mb(self) -> int | None:
+        """The most memory that the process has ever held; None where the system does not tell."""
+        try:
+            with open(f"/proc/{self.pid}/status") as status:
+                return next((int(line.split()[1]) // 1024 + 1 for line in status if line.startswith("VmHWM")), None)
+        except OSError:
+            return None
+
+    def _write(self, text: str) -> None:
+        os.write(self._log, text.encode())
+
+    def kill(self) -> None:
+        """End the process and all that it has started, at once."""
+        if self.alive():
+            try:
+                os.killpg(self.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return
+
+    def _end(self) -> None:
+        """Kill it and wait until it is gone, so that nobody takes it for alive."""
+        self.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        self._end()
+        self._line.close()
+        for file in (self._log, self._lifeline, self._ended):
+            os.close(file)
+
+
+class _InitFailed(Exception):
+    """The function could not even be imported; the message is the error as Lambda reports it."""
+
+
+def _blame(name: str, message: str) -> str:
+    return json.dumps({"errorType": name, "errorMessage": message})
+
+
+def _failed(cause: str) -> Response:
+    """The error's name is in Lambda's own account of it."""
+    try:
+        name = json.loads(cause).get("errorType") or "Lambda.Unknown"
+    except (ValueError, AttributeError):
+        name = "Lambda.Unknown"
+    return Response(None, name, cause, 0, None)

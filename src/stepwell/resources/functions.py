@@ -1,0 +1,80 @@
+"""The functions of this machine: registered by ARN, their processes kept warm, one invocation at a time each."""
+
+import threading
+from pathlib import Path
+
+from stepwell.errors import ResourceNotFoundException
+from stepwell.resources.function import Function, FunctionProcess, Response
+
+
+class Functions:
+    """Used from many threads: one thread an invocation. `logs` is the folder of all log streams."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._known: dict[str, Function] = {}
+        self._idle: dict[str, list[FunctionProcess]] = {}
+        self._busy: dict[str, FunctionProcess] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def register(self, function: Function) -> None:
+        self._known[function.arn] = function
+
+    def warm(self, arn: str) -> None:
+        """Start a process now that the first invocation will want."""
+        self._give_back(FunctionProcess(self._function(arn), self._logs))
+
+    def take(self, arn: str, request_id: str) -> FunctionProcess:
+        """A process for one invocation, warm if there is one. Its log stream is known before it runs."""
+        function = self._function(arn)
+        with self._lock:
+            idle = self._idle.get(arn, [])
+            process = next((p for p in reversed(idle) if p.alive()), None)
+            if process is not None:
+                idle.remove(process)
+        process = process or FunctionProcess(function, self._logs)
+        with self._lock:
+            self._busy[request_id] = process
+        return process
+
+    def invoke(self, process: FunctionProcess, event: str, request_id: str) -> Response:
+        """Run one invocation on a process that was taken, and put it back."""
+        try:
+            return process.invoke(event, request_id)
+        finally:
+            with self._lock:
+                self._busy.pop(request_id, None)
+            self._give_back(process)
+
+    def cancel(self, request_id: str) -> None:
+        """Kill the process of an invocation that nobody waits for any more."""
+        with self._lock:
+            process = self._busy.get(request_id)
+        if process is not None:
+            process.kill()
+
+    def close(self) -> None:
+        """End every process, busy ones too."""
+        with self._lock:
+            self._closed = True
+            idle = [process for processes in self._idle.values() for process in processes]
+            busy = list(self._busy.values())
+            self._idle.clear()
+        for process in busy:
+            process.kill()
+        for process in idle:
+            process.close()
+
+    def _function(self, arn: str) -> Function:
+        function = self._known.get(arn)
+        if function is None:
+            raise ResourceNotFoundException(f"Function not found: {arn}")
+        return function
+
+    def _give_back(self, process: FunctionProcess) -> None:
+        with self._lock:
+            if process.alive() and not self._closed:
+                self._idle.setdefault(process.function.arn, []).append(process)
+                return
+        process.close()

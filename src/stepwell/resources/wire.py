@@ -1,0 +1,103 @@
+"""The engine's side of the Lambda Runtime API: one function process, one listener, no thread of its own.
+
+Whoever asks for the next event on a listener is the process that the listener was made for. A request that nobody
+waits for stays in the system's buffers until the next invocation reads it.
+"""
+
+import select
+import socket
+from typing import NamedTuple
+
+
+class Request(NamedTuple):
+    """One request of the function's process; `connection` is where the answer goes."""
+
+    connection: socket.socket
+    method: str
+    path: str
+    body: bytes
+
+
+class Gone(Exception):
+    """The function's process has ended."""
+
+
+class Line:
+    """The listener of one function process and the connections that it has made."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=8)
+        self._partial: dict[socket.socket, bytes] = {}
+        self._complete: list[Request] = []
+
+    @property
+    def address(self) -> str:
+        host, port = self._listener.getsockname()
+        return f"{host}:{port}"
+
+    def receive(self, process: int, seconds: float) -> Request | None:
+        """The next request; None when the time is over. `process` is a file that becomes readable when it ends."""
+        if self._complete:
+            return self._complete.pop(0)
+        ready = self._wait(process, seconds)
+        if self._listener.fileno() in ready:
+            self._accept()
+        for connection in [c for c in self._partial if c.fileno() in ready]:
+            self._read(connection)
+        if self._complete:
+            return self._complete.pop(0)
+        if process in ready:
+            raise Gone
+        return None
+
+    def _wait(self, process: int, seconds: float) -> set[int]:
+        poll = select.poll()
+        for source in (self._listener.fileno(), process, *(c.fileno() for c in self._partial)):
+            poll.register(source, select.POLLIN)
+        return {file for file, _ in poll.poll(seconds * 1000)}
+
+    def _accept(self) -> None:
+        connection, _ = self._listener.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._partial[connection] = b""
+
+    def _read(self, connection: socket.socket) -> None:
+        try:
+            data = connection.recv(1 << 16)
+        except ConnectionError:
+            data = b""
+        if not data:
+            del self._partial[connection]
+            connection.close()
+            return
+        self._partial[connection] += data
+        self._take(connection)
+
+    def _take(self, connection: socket.socket) -> None:
+        """Cut one whole request out of what a connection has sent."""
+        head, found, rest = self._partial[connection].partition(b"\r\n\r\n")
+        if not found:
+            return
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        size = int(headers.get("content-length", "0"))
+        if len(rest) < size:
+            return
+        method, path, _ = first.split(" ", 2)
+        self._partial[connection] = rest[size:]
+        self._complete.append(Request(connection, method, path, rest[:size]))
+
+    def close(self) -> None:
+        for connection in self._partial:
+            connection.close()
+        self._listener.close()
+
+
+def reply(request: Request, status: str, headers: dict[str, str], body: bytes) -> None:
+    """Answer a request; a process that has died meanwhile is noticed elsewhere."""
+    lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    try:
+        request.connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+    except OSError:
+        return
