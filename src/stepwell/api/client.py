@@ -1,0 +1,33 @@
+"""A Step Functions client for the engine in this process, with the names and shapes of boto3's."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from stepwell.api.actions import ACTIONS, Door
+
+
+class Client:
+    """`client.start_execution(stateMachineArn=…)`; times are datetimes, as boto3 gives them."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
+        action = "".join(word.capitalize() for word in name.split("_"))
+        if action not in ACTIONS:
+            raise AttributeError(f"the Step Functions client of this machine has no {name}")
+
+        def call(**request: Any) -> dict[str, Any]:
+            return {key: _shaped(key, value) for key, value in self._door.call(action, request).items()}
+
+        return call
+
+
+def _shaped(key: str, value: Any) -> Any:
+    """Seconds since 1970 become a datetime where AWS's model has a timestamp."""
+    if isinstance(value, float) and (key.endswith("Date") or key == "timestamp"):
+        return datetime.fromtimestamp(value, UTC)
+    if isinstance(value, list):
+        return [{k: _shaped(k, v) for k, v in item.items()} for item in value]
+    return value

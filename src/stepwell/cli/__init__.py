@@ -1,0 +1,1 @@
+"""The wiring: commands pick the parts and start them."""

@@ -1,0 +1,77 @@
+"""The engine on this machine, put together: journal, owner, functions, worker, and the client that all commands use."""
+
+import os
+from pathlib import Path
+
+from stepwell.api.actions import Door
+from stepwell.api.arns import function_arn
+from stepwell.api.client import Client
+from stepwell.journal.journal import ExecutionRow, Journal
+from stepwell.journal.owners import Owner
+from stepwell.pipeline.pipeline import Pipeline
+from stepwell.resources.function import Function
+from stepwell.resources.functions import Functions
+from stepwell.worker import Worker
+
+HANDLER = "stepwell.handler.handler"
+
+
+def home(folder: Path | None = None) -> Path:
+    """Where a project's journal, logs and embedded database are: STEPWELL_HOME, else `.stepwell` in its folder."""
+    chosen = os.environ.get("STEPWELL_HOME")
+    return Path(chosen) if chosen else (folder or Path.cwd()) / ".stepwell"
+
+
+class Reader:
+    """What commands need that only look: no owner, no worker, nothing is started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.journal = Journal(folder)
+        self.client = Client(Door(self.journal, ""))
+
+    def close(self) -> None:
+        self.journal.close()
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Engine:
+    """Everything that runs executions in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.journal = Journal(folder)
+        self.owner = Owner(folder)
+        self.functions = Functions(folder / "logs")
+        self.worker = Worker(self.journal, self.owner, self.functions)
+        self.client = Client(Door(self.journal, self.owner.name, self.worker.adopt))
+
+    def register(self, pipeline: Pipeline, environment: dict[str, str]) -> str:
+        """Make a pipeline's folder a Lambda function of this machine; its ARN."""
+        arn = function_arn(pipeline.name)
+        variables = {"STEPWELL_PIPELINE": pipeline.target or "", **environment}
+        timeout = max(task.timeout for task in pipeline.tasks)
+        self.functions.register(Function(arn, HANDLER, Path(pipeline.root or "."), variables, timeout))
+        return arn
+
+    def row(self, arn: str) -> ExecutionRow:
+        row = self.journal.execution(arn)
+        if row is None:
+            raise AssertionError(f"{arn} was found and is gone")
+        return row
+
+    def close(self) -> None:
+        self.functions.close()
+        self.owner.close()
+        self.journal.close()
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

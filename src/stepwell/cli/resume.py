@@ -1,0 +1,78 @@
+"""Go on with a run that failed or was interrupted: nothing that has finished is done again.
+
+Without a name: the newest run in this folder. A run whose process has died goes on in the same execution. A failed one
+goes on at the task that failed, with the pipeline as it is now, so mend it first.
+"""
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from stepwell.api.arns import ROLE, function_arn
+from stepwell.cli.local import Engine
+from stepwell.cli.run import opened
+from stepwell.cli.select import chosen
+from stepwell.cli.watch import watch
+from stepwell.errors import RunInProgress, UsageError
+from stepwell.journal.owners import pid_of
+from stepwell.operate.resume import Redrive, latest_of_run, plan
+from stepwell.operate.runs import publish
+from stepwell.pipeline.check import check, refuse
+from stepwell.pipeline.compile import compile_machine, to_json
+from stepwell.pipeline.find import find_pipeline
+from stepwell.pipeline.pipeline import Pipeline
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("run", nargs="?", help="the run's name, or the beginning of it (default: the newest)")
+    parser.add_argument("--from", dest="start_at", metavar="TASK", help="do this task and all later ones again")
+    parser.add_argument("--target", help="folder, file or module:pipeline (default: ./pipeline.py)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object when the run has ended")
+
+
+def main(options: Namespace) -> int:
+    pipeline = find_pipeline(options.target)
+    refuse(check(pipeline, at_run_time=False))
+    with opened(pipeline) as engine:
+        execution = latest_of_run(engine.client, chosen(engine.client, options.run, pipeline.name))
+        arn = _go_on(engine, pipeline, execution, options.start_at)
+        return 0 if arn is None else watch(engine, arn, options.json, resumed=True)
+
+
+def _go_on(engine: Engine, pipeline: Pipeline, execution: dict[str, Any], start_at: str | None) -> str | None:
+    """The execution that goes on now; None when there is nothing left to do."""
+    arn: str = execution["executionArn"]
+    if execution["status"] == "RUNNING":
+        return _take_over(engine, execution)
+    if execution["status"] == "SUCCEEDED" and start_at is None:
+        print(f"the run {execution['name']} has succeeded: nothing to resume (`--from TASK` does tasks again)")
+        return None
+    definition = to_json(compile_machine(pipeline, function_arn(pipeline.name), only=_only(pipeline, execution)))
+    choice = plan(engine.client, execution, definition, start_at)
+    if isinstance(choice, Redrive):
+        engine.client.redrive_execution(executionArn=arn)
+        return arn
+    machine = execution["stateMachineArn"]
+    publish(engine.client, machine, machine.rpartition(":")[2], definition, ROLE)
+    request = {"stateMachineArn": machine, "name": choice.name, "input": choice.input}
+    started: str = engine.client.start_execution(**request)["executionArn"]
+    return started
+
+
+def _take_over(engine: Engine, execution: dict[str, Any]) -> str:
+    arn: str = execution["executionArn"]
+    row = engine.row(arn)
+    if not engine.worker.take_over(row):
+        raise RunInProgress(
+            f"the run {execution['name']} is under way in process {pid_of(row.owner)}: "
+            f"watch it with `stepwell show {execution['name']}`, or end it with `stepwell stop {execution['name']}`"
+        )
+    return arn
+
+
+def _only(pipeline: Pipeline, execution: dict[str, Any]) -> str | None:
+    """The task of a run that was made with --only."""
+    name = execution["stateMachineArn"].rpartition(":")[2]
+    only = name.removeprefix(f"{pipeline.name}-only-") if name != pipeline.name else None
+    if only is not None and only not in pipeline.actions:
+        raise UsageError(f"the run {execution['name']} ran {only} alone, which the pipeline does not have any more")
+    return only

@@ -1,0 +1,114 @@
+"""Watching a run to its end: what is shown meanwhile, what is said in the end, and the exit code."""
+
+import json
+import sys
+from typing import Any
+
+from stepwell.cli.live import Live, Tail
+from stepwell.cli.local import Engine
+from stepwell.cli.main import FAILED, INTERRUPTED
+from stepwell.cli.terminal import Terminal, duration
+from stepwell.insight.failure import card
+from stepwell.insight.story import Story, story
+from stepwell.operate.resume import actions_of
+from stepwell.operate.runs import run_of
+
+
+def watch(engine: Engine, arn: str, as_json: bool, resumed: bool = False) -> int:
+    """Advance an execution of this process to its end; 0 when it succeeded, 1 when not, 130 after Ctrl-C."""
+    terminal = Terminal(sys.stdout)
+    row = engine.row(arn)
+    view = None if as_json else _view(engine, terminal, arn, resumed)
+    tail = Tail(engine.folder / "logs")
+    interrupted = False
+
+    def over() -> bool:
+        if view is not None:
+            for line in tail.lines({call.log for call in engine.journal.invocations(row.id) if call.log}):
+                view.tell(terminal.dim(f"    │ {line}"))
+            view.tick()
+        return not engine.worker.owns(row.id)
+
+    if view is not None:
+        engine.worker.observer = view.see
+        for call in engine.journal.invocations(row.id):
+            tail.skip(call.log)
+    try:
+        engine.worker.run(over)
+    except KeyboardInterrupt:
+        interrupted = True
+        engine.client.stop_execution(executionArn=arn, error="Interrupted", cause="stopped with Ctrl-C")
+        engine.worker.run(lambda: not engine.worker.owns(row.id))
+    finally:
+        engine.worker.observer = None
+        if view is not None:
+            view.close()
+    execution = engine.client.describe_execution(executionArn=arn)
+    told = story(_events(engine, arn))
+    if as_json:
+        print(json.dumps(summary(execution, told), default=str))
+    else:
+        _conclude(terminal, execution, told)
+    return INTERRUPTED if interrupted else 0 if execution["status"] == "SUCCEEDED" else FAILED
+
+
+def _view(engine: Engine, terminal: Terminal, arn: str, resumed: bool) -> Live:
+    execution = engine.client.describe_execution(executionArn=arn)
+    definition = engine.client.describe_state_machine_for_execution(executionArn=arn)["definition"]
+    pipeline = execution["stateMachineArn"].rpartition(":")[2]
+    verb = "goes on as" if resumed else "runs as"
+    terminal.line(f"{terminal.bold(pipeline)} {verb} {terminal.cyan(execution['name'])}")
+    return Live(terminal, max(map(len, actions_of(json.loads(definition)))))
+
+
+def _events(engine: Engine, arn: str) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = []
+    token: dict[str, str] = {}
+    while True:
+        page = engine.client.get_execution_history(executionArn=arn, maxResults=1000, **token)
+        events += page["events"]
+        if "nextToken" not in page:
+            return events
+        token = {"nextToken": page["nextToken"]}
+
+
+def _conclude(terminal: Terminal, execution: dict[str, Any], told: Story) -> None:
+    took = duration((execution["stopDate"] - execution["startDate"]).total_seconds())
+    if execution["status"] == "SUCCEEDED":
+        terminal.line(f"{terminal.green('succeeded')} in {took}")
+        return
+    terminal.line(f"{terminal.red(execution['status'].lower().replace('_', ' '))} after {took}")
+    terminal.line()
+    for line in card(told, execution["name"]).lines():
+        terminal.line(line)
+
+
+def summary(execution: dict[str, Any], told: Story) -> dict[str, Any]:
+    """The stable shape of `--json`."""
+    tasks = [
+        {
+            "task": visit.task,
+            "state": visit.name,
+            "status": visit.status,
+            "attempts": len(visit.attempts),
+            "seconds": visit.seconds,
+            "rows": (visit.receipt or {}).get("rows"),
+        }
+        for visit in told.visits
+        if visit.type == "Task"
+    ]
+    answer = {
+        "pipeline": execution["stateMachineArn"].rpartition(":")[2],
+        "run": run_of(execution),
+        "execution": execution["name"],
+        "status": execution["status"],
+        "started": execution["startDate"].isoformat(),
+        "ended": execution["stopDate"].isoformat(),
+        "seconds": (execution["stopDate"] - execution["startDate"]).total_seconds(),
+        "tasks": tasks,
+        "output": json.loads(execution["output"]) if "output" in execution else None,
+    }
+    if execution["status"] == "SUCCEEDED":
+        return answer
+    failure = card(told, execution["name"])
+    return answer | {"error": failure.error, "message": failure.message, "resume": failure.command}
