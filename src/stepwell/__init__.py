@@ -1,6 +1,7 @@
 """Stepwell: ETL pipelines on AWS Step Functions and Lambda that run unchanged on one machine.
 
-The language describes, the engine decides, the journal remembers, the hands act, the worker drives; the API lets you in.
+The language describes, the engine decides, the journal remembers, the hands act, the worker drives; the API lets you
+in.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -69,6 +69,12 @@ class Project:
         return path
 
 
+def called(events: list[dict]) -> list[str]:
+    """The actions that were invoked, in order."""
+    scheduled = [event.get("lambdaFunctionScheduledEventDetails") for event in events]
+    return [json.loads(details["input"])["action"] for details in scheduled if details]
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Callable[..., Project]:
     """`project(source)` makes a project whose pipeline.py is that text; no database unless one is given."""

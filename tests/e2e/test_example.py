@@ -1,14 +1,9 @@
 """The example as its user meets it: it runs, breaks, is mended and goes on."""
 
+import json
 import re
 
-from tests.e2e.conftest import Project
-
-
-def called(events: list[dict]) -> list[str]:
-    """The actions that were invoked, in order."""
-    scheduled = [e["lambdaFunctionScheduledEventDetails"]["input"] for e in events if "lambdaFunctionScheduledEventDetails" in e]
-    return [re.search(r'"action":"(\w+)"', text).group(1) for text in scheduled]
+from tests.e2e.conftest import Project, called
 
 
 def resume_command(text: str) -> list[str]:
@@ -70,14 +65,11 @@ def test_a_third_task_is_one_line(visits: Project) -> None:
     visits.write("sql/task_03.sql", "update care.conflicts set resolved_on = resolved_on where false;\n")
     after = visits("compile").stdout
     assert after.index('"ExecuteTask02"') < after.index('"ExecuteTask03"') < after.index('"PipelineSuccess"')
-    gone = [line.strip(" ,") for line in before.splitlines() if line.strip(" ,") not in {x.strip(" ,") for x in after.splitlines()}]
+    kept = {line.strip(" ,") for line in after.splitlines()}
+    gone = [line.strip() for line in before.splitlines() if line.strip(" ,") not in kept]
     assert all(line.startswith(('"TimeoutSeconds"', '"Cause"')) for line in gone), gone
-    assert called_all(visits) == ["validate_config", "task_01", "task_02", "task_03"]
-
-
-def called_all(visits: Project) -> list[str]:
     visits("run")
-    return called(visits.events())
+    assert called(visits.events()) == ["validate_config", "task_01", "task_02", "task_03"]
 
 
 def test_a_second_run_is_refused_while_one_is_under_way(visits: Project) -> None:
@@ -98,6 +90,4 @@ def test_a_second_run_is_refused_while_one_is_under_way(visits: Project) -> None
 
 def _events_or_none(visits: Project) -> list[dict]:
     done = visits("show", "first", "--json", code=None)
-    import json
-
     return json.loads(done.stdout)["events"] if done.returncode == 0 else []

@@ -1,4 +1,4 @@
-"""kill -9 at any moment loses nothing: the run is resumed, nothing that is on disk is done again, the result is the same."""
+"""kill -9 at any moment loses nothing: the run goes on, nothing that is on disk is done again, the result is the same."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.e2e.conftest import Project
 
 EXPECTED = "99131978fd879146994239eb7d16bc0e"
@@ -37,7 +38,11 @@ def children_of(pid: int) -> list[int]:
 
 def succeeded_calls(events: list[dict]) -> list[str]:
     """The actions whose result is in the history."""
-    inputs = {e["id"]: json.loads(e["lambdaFunctionScheduledEventDetails"]["input"])["action"] for e in events if e["type"] == "LambdaFunctionScheduled"}
+    inputs = {
+        e["id"]: json.loads(e["lambdaFunctionScheduledEventDetails"]["input"])["action"]
+        for e in events
+        if e["type"] == "LambdaFunctionScheduled"
+    }
     back = {e["id"]: e["previousEventId"] for e in events}
     return [inputs[back[back[e["id"]]]] for e in events if e["type"] == "LambdaFunctionSucceeded"]
 
@@ -48,7 +53,11 @@ def check(visits: Project, before: list[str]) -> None:
     done = succeeded_calls(events)
     assert done == ["validate_config", "task_01", "task_02"]
     assert [e["id"] for e in events] == list(range(1, len(events) + 1))
-    calls = [json.loads(e["lambdaFunctionScheduledEventDetails"]["input"])["action"] for e in events if e["type"] == "LambdaFunctionScheduled"]
+    calls = [
+        json.loads(e["lambdaFunctionScheduledEventDetails"]["input"])["action"]
+        for e in events
+        if e["type"] == "LambdaFunctionScheduled"
+    ]
     for action in before:
         assert calls.count(action) == 1
     assert EXPECTED in visits.python("data.py", "verify").stdout

@@ -1,6 +1,7 @@
 """The decisions of the engine, with a clock that the tests set."""
 
 import json
+from itertools import pairwise
 
 from tests.engine.drive import LAMBDA, Drive, machine, task
 
@@ -228,7 +229,7 @@ def test_a_result_above_the_limit_is_a_failure_of_the_task():
 def test_a_long_chain_is_cut_into_commits_between_states():
     """No commit grows without bound, and what a fold finds after any of them goes on to the same end."""
     names = [f"S{n}" for n in range(700)]
-    states = {n: {"Type": "Pass", "Next": m} for n, m in zip(names, names[1:], strict=False)}
+    states = {n: {"Type": "Pass", "Next": m} for n, m in pairwise(names)}
     drive = Drive({"StartAt": "S0", "States": {**states, names[-1]: PASS}}, {"a": 1})
     assert drive.x.status == "SUCCEEDED"
     assert len(drive.events) == 1402

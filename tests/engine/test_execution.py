@@ -1,13 +1,14 @@
 """Folding the events gives the live state, wherever a process died."""
 
 import json
+from itertools import pairwise
 
 import pytest
-from tests.engine.drive import ARN, MACHINE, Drive, machine, task
 
 from stepwell.engine.advance import fold, pending
 from stepwell.engine.events import Event
 from stepwell.engine.execution import Execution
+from tests.engine.drive import ARN, MACHINE, Drive, machine, task
 
 RETRY = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 2, "MaxAttempts": 2}]
 PASS = {"Type": "Pass", "End": True}
@@ -99,7 +100,7 @@ def test_what_is_pending_is_found_again_after_a_restart():
 def test_a_fold_of_any_whole_state_goes_on_to_the_same_end(cut):
     """A commit may end after any Entered event of a state without side effects."""
     names = [f"S{n}" for n in range(5)]
-    states = {n: {"Type": "Pass", "Next": m} for n, m in zip(names, names[1:], strict=False)} | {names[-1]: PASS}
+    states = {n: {"Type": "Pass", "Next": m} for n, m in pairwise(names)} | {names[-1]: PASS}
     whole = Drive({"StartAt": "S0", "States": states}, {"a": 1})
     events = whole.events[:cut]
     if not events[-1].type.endswith(("Entered", "Started")):

@@ -50,6 +50,9 @@ def unspeakable(event, context):
 def large(event, context):
     return "x" * event["size"]
 
+def mumble(event, context):
+    print("half a line", end="")
+
 def memory(event, context):
     block = bytearray(80 * 1024 * 1024)
     return len(block)
@@ -204,6 +207,18 @@ def test_what_a_task_prints_is_kept_between_the_lines_of_its_invocation(function
     lines = (tmp_path / "logs" / process.stream).read_text().splitlines()
     assert lines[:3] == ["START RequestId: r-7 Version: $LATEST", "asked for echo", "END RequestId: r-7"]
     assert lines[3].startswith("REPORT RequestId: r-7\tDuration: ")
+
+
+def test_a_last_line_without_its_end_is_ended(functions, function, tmp_path):
+    process = functions.take(function.arn, "r-1")
+    functions.invoke(process, '{"do": "mumble"}', "r-1")
+    assert "\nhalf a line\nEND RequestId: r-1\n" in (tmp_path / "logs" / process.stream).read_text()
+
+
+def test_a_function_that_is_registered_anew_has_new_processes(functions, function):
+    first = json.loads(ask(functions, function, "echo").text)["pid"]
+    functions.register(function)
+    assert json.loads(ask(functions, function, "echo").text)["pid"] != first
 
 
 def test_a_traceback_in_the_log_shows_the_users_code(functions, function, tmp_path):

@@ -23,9 +23,11 @@ from stepwell.pipeline.pipeline import Pipeline
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", help="the run's name, or the beginning of it (default: the newest)")
+    parser.add_argument(
+        "run", metavar="RUN", nargs="?", help="the run's name, or the beginning of it (default: the newest)"
+    )
     parser.add_argument("--from", dest="start_at", metavar="TASK", help="do this task and all later ones again")
-    parser.add_argument("--target", help="folder, file or module:pipeline (default: ./pipeline.py)")
+    parser.add_argument("--target", metavar="TARGET", help="folder, file or module:pipeline (default: here)")
     parser.add_argument("--json", action="store_true", help="print one JSON object when the run has ended")
 
 

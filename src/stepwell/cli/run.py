@@ -27,12 +27,14 @@ from stepwell.pipeline.pipeline import Pipeline
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", nargs="?", help="folder, file or module:pipeline (default: ./pipeline.py)")
+    parser.add_argument(
+        "target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: ./pipeline.py)"
+    )
     parser.add_argument("--from", dest="start_at", metavar="TASK", help="begin at this task")
     parser.add_argument("--only", metavar="TASK", help="run this task alone, after validate_config")
     parser.add_argument("--input", metavar="JSON", help="parameters, for instance '{\"days\": 7}'")
-    parser.add_argument("--name", help="the run's name (default: date, time and four hex digits)")
-    parser.add_argument("--window", default="", help="what the run is for, such as a business date")
+    parser.add_argument("--name", metavar="NAME", help="the run's name (default: date, time and four hex digits)")
+    parser.add_argument("--window", metavar="TEXT", default="", help="what the run is for, such as a business date")
     parser.add_argument("--json", action="store_true", help="print one JSON object when the run has ended")
 
 

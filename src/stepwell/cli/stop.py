@@ -10,7 +10,9 @@ PATIENCE = 10  # seconds that a living owner is given
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", help="the run's name, or the beginning of it (default: the newest)")
+    parser.add_argument(
+        "run", metavar="RUN", nargs="?", help="the run's name, or the beginning of it (default: the newest)"
+    )
 
 
 def main(options: Namespace) -> int:

@@ -180,7 +180,7 @@ class ValidateConfig:
         if connection is None:
             return {"rows": 0}
         version = str(connection.execute("select current_setting('server_version')").fetchone()[0])
-        return {"rows": 0, "database": f"PostgreSQL {version.split()[0]}"}
+        return {"rows": 0, "database": f"PostgreSQL {version.split(maxsplit=1)[0]}"}
 
 
 Task = SqlTask | LoadTask | PythonTask | ValidateConfig

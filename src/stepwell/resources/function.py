@@ -49,7 +49,7 @@ class FunctionProcess:
         self.stream = f"{function.name}/{time.strftime('%Y-%m-%d')}/{token_hex(8)}.log"
         log = logs / self.stream
         log.parent.mkdir(parents=True, exist_ok=True)
-        self._log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._log = os.open(log, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         self._line = Line()
         lifeline, self._lifeline = os.pipe()
         self._process = subprocess.Popen(
@@ -103,7 +103,7 @@ class FunctionProcess:
             self._end()
         ms = max(1, round((time.monotonic() - begun) * 1000))
         response = response._replace(ms=ms, mb=self._peak_mb())
-        self._write(f"END RequestId: {request_id}\n")
+        self._write(f"{self._line_end()}END RequestId: {request_id}\n")
         used = f"Max Memory Used: {response.mb} MB" if response.mb else ""
         self._write(f"REPORT RequestId: {request_id}\tDuration: {ms} ms\tBilled Duration: {ms} ms\t{used}\n")
         return response
@@ -160,6 +160,11 @@ class FunctionProcess:
                 return next((int(line.split()[1]) // 1024 + 1 for line in status if line.startswith("VmHWM")), None)
         except OSError:
             return None
+
+    def _line_end(self) -> str:
+        """What is missing to the end of the line that the task has printed last."""
+        last = os.pread(self._log, 1, max(0, os.fstat(self._log).st_size - 1))
+        return "" if last in (b"", b"\n") else "\n"
 
     def _write(self, text: str) -> None:
         os.write(self._log, text.encode())

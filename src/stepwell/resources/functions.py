@@ -19,7 +19,12 @@ class Functions:
         self._closed = False
 
     def register(self, function: Function) -> None:
+        """Make a function known; processes that were warm for an earlier form of it are not used any more."""
         self._known[function.arn] = function
+        with self._lock:
+            idle = self._idle.pop(function.arn, [])
+        for process in idle:
+            process.close()
 
     def warm(self, arn: str) -> None:
         """Start a process now that the first invocation will want."""

@@ -1,0 +1,179 @@
+"""Show the history of a run: every state it was in, how long that took, what was tried again, and why it failed.
+
+examples:
+  stepwell show                      the newest run
+  stepwell show 20260301-0930        the run whose name begins like this
+  stepwell show --events             each event, as Step Functions records them
+  stepwell show --json               what `aws stepfunctions get-execution-history` prints
+"""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stepwell.cli.terminal import Terminal
+    from stepwell.insight.story import Story
+    from stepwell.insight.visit import Attempt, Visit
+
+Execution = dict[str, Any]
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("run", nargs="?", help="a run's name, the beginning of one, or an ARN (default: the newest)")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--events", action="store_true", help="print a table of all events")
+    shape.add_argument("--json", action="store_true", help="print all events, shaped as GetExecutionHistory's answer")
+
+
+def main(options: Namespace) -> int:
+    from stepwell.cli.runs_of import all_events, reader, status_of
+    from stepwell.cli.select import chosen
+    from stepwell.cli.terminal import Terminal
+    from stepwell.insight.story import story
+
+    with reader() as source:
+        execution = chosen(source.client, options.run)
+        events = all_events(source.client, execution["executionArn"])
+        status = status_of(source, execution)
+    if options.json:
+        _print_json(events)
+    elif options.events:
+        _print_events(events)
+    else:
+        _print_story(Terminal(sys.stdout), execution, status, story(events))
+    return 0
+
+
+def _print_json(events: list[dict[str, Any]]) -> None:
+    import json
+
+    print(json.dumps({"events": events}, indent=2, ensure_ascii=False, default=lambda moment: moment.isoformat()))
+
+
+def _print_events(events: list[dict[str, Any]]) -> None:
+    from stepwell.cli.terminal import table
+
+    start = events[0]["timestamp"] if events else None
+    rows = [
+        [
+            str(e["id"]),
+            str(e["previousEventId"]),
+            f"{(e['timestamp'] - start).total_seconds():.3f}",
+            e["type"],
+            _gist(e),
+        ]
+        for e in events
+    ]
+    print("\n".join(table(("ID", "AFTER", "SECONDS", "TYPE", ""), rows, right=(0, 1, 2))))
+
+
+def _gist(event: dict[str, Any]) -> str:
+    """The one detail of an event that tells most, on one line."""
+    details: dict[str, Any] = next((v for k, v in event.items() if k.endswith("EventDetails")), {})
+    parts = [str(details[key]) for key in ("name", "index", "error", "cause") if key in details]
+    text = " ".join(parts) or str(details.get("output") or details.get("input") or details.get("resource") or "")
+    text = " ".join(text.split())
+    return text if len(text) <= 100 else f"{text[:99]}…"
+
+
+# The readable form
+
+
+def _print_story(terminal: "Terminal", execution: Execution, status: str, told: "Story") -> None:
+    from stepwell.insight.failure import card
+
+    name = execution["name"]
+    for line in _header(terminal, execution, status, told):
+        terminal.line(line)
+    terminal.line()
+    width = max((2 * v.depth + len(_title(v)) for v in told.visits), default=0)
+    for visit in told.tree():
+        for line in _visit_lines(terminal, visit, width, alive=status == "RUNNING"):
+            terminal.line(line)
+    if status == "INTERRUPTED":
+        terminal.line("\nIts process has died. Go on where it was: " + terminal.bold(f"stepwell resume {name}"))
+    elif status not in ("RUNNING", "SUCCEEDED"):
+        headline, *fields = card(told, name).lines()
+        terminal.line("\n" + terminal.red(headline))
+        for field in fields:
+            terminal.line(field)
+
+
+def _header(terminal: "Terminal", execution: Execution, status: str, told: "Story") -> list[str]:
+    from stepwell.cli.runs_of import COLOURS, pipeline_of, words
+    from stepwell.cli.terminal import duration
+
+    started, ended = execution["startDate"], execution.get("stopDate")
+    took = f", took {duration((ended - started).total_seconds())}" if ended else ""
+    redriven = f", redriven {told.redrives} times" if told.redrives > 1 else ", redriven once" if told.redrives else ""
+    lines = [
+        f"run       {terminal.bold(execution['name'])}",
+        f"pipeline  {pipeline_of(execution)}",
+        f"status    {terminal.paint(words(status), COLOURS[status])}{redriven}",
+        f"started   {started.astimezone():%Y-%m-%d %H:%M:%S}{took}",
+    ]
+    return lines if execution["input"] == "{}" else [*lines, f"input     {execution['input']}"]
+
+
+def _title(visit: "Visit") -> str:
+    """A task is known by its own name; iterations are counted from 0, as Step Functions does."""
+    return visit.label if visit.index is None else f"{visit.label} #{visit.index}"
+
+
+def _visit_lines(terminal: "Terminal", visit: "Visit", width: int, alive: bool) -> list[str]:
+    indent = "  " * visit.depth
+    took = _took(visit, alive)
+    title = f"{indent}{_title(visit)}"
+    notes = "   ".join(_notes(visit))
+    line = f"{_sign(terminal, visit)} {title:<{width}}  {took:>11}  {notes}".rstrip()
+    if len(visit.attempts) < 2:
+        return [line]
+    return [line, *(f"  {indent}  {_attempt_line(terminal, attempt)}" for attempt in visit.attempts)]
+
+
+def _took(visit: "Visit", alive: bool) -> str:
+    """Until now, if it is under way."""
+    from datetime import UTC, datetime
+
+    from stepwell.cli.terminal import duration
+
+    seconds = visit.seconds
+    if seconds is None and alive:
+        seconds = max(0.0, (datetime.now(UTC) - visit.started).total_seconds())
+    return "" if seconds is None else duration(seconds)
+
+
+def _sign(terminal: "Terminal", visit: "Visit") -> str:
+    unicode = (terminal.stream.encoding or "").lower().startswith("utf")
+    done, failed, stopped, under_way = "✓✗■…" if unicode else "+x#."
+    if visit.status == "SUCCEEDED":
+        return terminal.green(done)
+    if visit.status == "RUNNING":
+        return terminal.cyan(under_way)
+    return terminal.yellow(stopped) if visit.status == "ABORTED" else terminal.red(failed)
+
+
+def _notes(visit: "Visit") -> list[str]:
+    from stepwell.cli.terminal import count
+
+    receipt = visit.receipt or {}
+    notes = [str(receipt["database"])] if "database" in receipt else []
+    if visit.rows is not None and visit.task != "validate_config":
+        notes.append(f"{count(visit.rows)} {'row' if visit.rows == 1 else 'rows'}")
+    if receipt.get("repeated"):
+        notes.append("done before: answered from its receipt")
+    if visit.retries:
+        notes.append(f"{visit.retries} {'retry' if visit.retries == 1 else 'retries'}")
+    if visit.status not in ("SUCCEEDED", "RUNNING"):
+        notes.append(visit.error if visit.error and visit.broke_off() else visit.status.lower().replace("_", " "))
+    return notes
+
+
+def _attempt_line(terminal: "Terminal", attempt: "Attempt") -> str:
+    from stepwell.cli.terminal import duration
+
+    took = "" if attempt.seconds is None else duration(attempt.seconds)
+    said = (attempt.message or "").strip().splitlines()
+    why = ": ".join(filter(None, (attempt.error, said[0] if said else "")))
+    return terminal.dim(f"attempt {attempt.number}  {took:>9}  {why or attempt.outcome.lower()}")

@@ -1,0 +1,120 @@
+"""The failure card: what failed, where and why, what is safe, and the command that goes on from there."""
+
+import re
+from typing import NamedTuple
+
+from stepwell import errors
+from stepwell.insight.story import FAILED, SUCCEEDED, TIMED_OUT, Story, Visit
+from stepwell.insight.visit import message_of
+
+# Names that are not ours, by the kind of Fail state that a compiled pipeline ends in for them.
+_KINDS = {
+    "States.Timeout": "timeout",
+    "Sandbox.Timedout": "timeout",
+    "Runtime.ImportModuleError": "configuration",
+    "Runtime.HandlerNotFound": "configuration",
+    "Runtime.UserCodeSyntaxError": "configuration",
+}
+_REMEDY = " When it is put right: "  # how the cause of a pipeline's Fail state ends
+_PLACE = re.compile(r"(?<![\w./])((?:/|\w)[\w./ -]*?\.(?:py|sql):\d+)\b")
+_TRACE_LINE = re.compile(r'File "([^"]+)", line (\d+)')
+_NO_MESSAGE = {
+    "States.Timeout": "Step Functions ended it when its TimeoutSeconds were over.",
+    "Lambda.Unknown": "The outcome of the invocation is not known.",
+}
+
+
+class Card(NamedTuple):
+    """`what` failed in which `state`, `error` and its `kind` (configuration, timeout, data, other), and what to do."""
+
+    what: str
+    state: str
+    kind: str
+    error: str
+    message: str
+    where: str | None
+    attempts: int
+    safe: list[str]
+    command: str
+
+    def lines(self) -> list[str]:
+        """The card as plain text: a headline, then fields."""
+        tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
+        first, *more = self.message.splitlines() or [""]
+        fields = [("error", f"{self.error}{tries}"), ("why", first), *(("", line) for line in more)]
+        if self.where and self.where not in self.message:
+            fields.append(("where", self.where))
+        fields += [("safe" if index == 0 else "", line) for index, line in enumerate(self.safe)]
+        fields.append(("next", self.command))
+        return [self.what, *(f"  {name:<6} {text}".rstrip() for name, text in fields)]
+
+
+def card(story: Story, run: str) -> Card:
+    """The card of the run called `run`, which has ended without success."""
+    visit = story.failed
+    attempt = visit.attempts[-1] if story.status == FAILED and visit and visit.broke_off() and visit.attempts else None
+    error = (attempt.error if attempt else story.error) or story.error or _fallback(story.status)
+    cause = attempt.cause if attempt else story.cause
+    return Card(
+        what=_headline(story, visit, run),
+        state=visit.name if visit else "",
+        kind=kind_of(error),
+        error=error,
+        message=message_of(cause) if cause else _NO_MESSAGE.get(error, "No cause was given."),
+        where=_where(cause or ""),
+        attempts=attempt.number if attempt else 0,
+        safe=_safe(story, visit, cause if attempt else None, error),
+        command=f"stepwell resume {run}",
+    )
+
+
+def kind_of(error: str) -> str:
+    """configuration, timeout, data or other: what a pipeline's Catch would say."""
+    kind = getattr(getattr(errors, error, None), "kind", None)
+    return kind if isinstance(kind, str) else _KINDS.get(error, "other")
+
+
+def _fallback(status: str) -> str:
+    return "States.Timeout" if status == TIMED_OUT else status.capitalize()
+
+
+def _headline(story: Story, visit: Visit | None, run: str) -> str:
+    where = "" if visit is None else visit.label
+    if story.status == FAILED:
+        return f"{where or 'The run'} failed in run {run}"
+    what = "took longer than it may" if story.status == TIMED_OUT else "was stopped"
+    return f"The run {run} {what}" + (f" while {where} was under way" if where else "")
+
+
+def _where(cause: str) -> str | None:
+    """`file:line` as the message has it, else the last line of the traceback that Lambda reported."""
+    told = _PLACE.search(message_of(cause))
+    if told:
+        return told.group(1)
+    traced = _TRACE_LINE.findall(cause.replace('\\"', '"'))
+    users = [line for line in traced if "/site-packages/" not in line[0]] or traced
+    return f"{users[-1][0]}:{users[-1][1]}" if users else None
+
+
+def _safe(story: Story, visit: Visit | None, raw: str | None, error: str) -> list[str]:
+    """What the Fail state says about the task, and which tasks are done."""
+    lines = []
+    told = _left_behind(story.cause or "", raw, error)
+    if told:
+        lines.append(told)
+    done = [each.label for each in story.visits if each.type == "Task" and each.status == SUCCEEDED and each.task]
+    kept = [name for name in dict.fromkeys(done) if name not in ("validate_config", visit and visit.label)]
+    if kept:
+        lines.append(f"{', '.join(kept)} {'is' if len(kept) == 1 else 'are'} done and will not run again.")
+    return lines
+
+
+def _left_behind(cause: str, raw: str | None, error: str) -> str:
+    """The sentence of a pipeline's Fail state that stands between the task's own cause and the remedy."""
+    head, found, _ = cause.partition(_REMEDY)
+    if not found:
+        return ""
+    for before in (raw, f"ended with {error}."):
+        if before and before in head:
+            return head.rpartition(before)[2].strip()
+    return ""

@@ -1,0 +1,175 @@
+"""What the actions of the Step Functions API answer, and what they refuse."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from stepwell import errors
+from stepwell.api.arns import execution_arn, machine_arn
+from stepwell.cli.local import Engine
+
+PASS = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
+WAIT = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}})
+FAIL = json.dumps({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "E", "Cause": "C"}}})
+ROLE = "arn:aws:iam::123456789012:role/r"
+
+
+@pytest.fixture
+def engine(tmp_path):
+    with Engine(tmp_path) as engine:
+        yield engine
+
+
+def make(engine, definition=PASS, name="m"):
+    return engine.client.create_state_machine(name=name, definition=definition, roleArn=ROLE)["stateMachineArn"]
+
+
+def start(engine, definition=PASS, **request):
+    arn = engine.client.start_execution(stateMachineArn=make(engine, definition), **request)["executionArn"]
+    engine.worker.run(lambda: True)
+    return arn
+
+
+def test_an_execution_is_described_as_boto3_describes_it(engine):
+    arn = start(engine, name="e", input='{"a": 1}')
+    told = engine.client.describe_execution(executionArn=arn)
+    assert arn == "arn:aws:states:us-east-1:123456789012:execution:m:e"
+    assert (told["name"], told["status"], told["input"], told["output"]) == ("e", "SUCCEEDED", '{"a": 1}', '{"a": 1}')
+    assert told["inputDetails"] == told["outputDetails"] == {"included": True}
+    assert told["startDate"] <= told["stopDate"] <= datetime.now(UTC)
+    assert (told["redriveCount"], told["redriveStatus"]) == (0, "NOT_REDRIVABLE")
+
+
+def test_a_failed_execution_has_error_and_cause(engine):
+    told = engine.client.describe_execution(executionArn=start(engine, FAIL))
+    assert (told["status"], told["error"], told["cause"], "output" in told) == ("FAILED", "E", "C", False)
+
+
+def test_the_same_name_and_input_while_it_runs_answers_the_first(engine):
+    first = start(engine, WAIT, name="e", input="{}")
+    again = engine.client.start_execution(stateMachineArn=machine_arn("m"), name="e", input="{}")
+    assert again["executionArn"] == first
+
+
+@pytest.mark.parametrize(("definition", "input_"), [(WAIT, '{"other": 1}'), (PASS, "{}")])
+def test_a_name_is_not_used_twice(engine, definition, input_):
+    """With another input, or when the first has ended (AWS: for 90 days)."""
+    start(engine, definition, name="e", input="{}")
+    with pytest.raises(errors.ExecutionAlreadyExists, match=r"Execution Already Exists: 'arn:.*:e'"):
+        engine.client.start_execution(stateMachineArn=machine_arn("m"), name="e", input=input_)
+
+
+def test_creating_the_same_machine_again_is_no_mistake_and_another_one_is(engine):
+    assert make(engine) == make(engine)
+    with pytest.raises(errors.StateMachineAlreadyExists):
+        make(engine, FAIL)
+
+
+def test_an_update_leaves_running_executions_with_their_definition(engine):
+    arn = start(engine, WAIT)
+    answer = engine.client.update_state_machine(stateMachineArn=machine_arn("m"), definition=PASS)
+    assert answer["revisionId"]
+    assert engine.client.describe_state_machine(stateMachineArn=machine_arn("m"))["definition"] == PASS
+    assert engine.client.describe_state_machine_for_execution(executionArn=arn)["definition"] == WAIT
+
+
+def test_a_machine_that_was_never_updated_has_no_revision(engine):
+    assert "revisionId" not in engine.client.describe_state_machine(stateMachineArn=make(engine))
+
+
+def test_histories_come_in_pages_in_both_directions(engine):
+    arn = start(engine)
+    pages, token = [], {}
+    while True:
+        page = engine.client.get_execution_history(executionArn=arn, maxResults=3, **token)
+        pages.append([event["id"] for event in page["events"]])
+        if "nextToken" not in page:
+            break
+        token = {"nextToken": page["nextToken"]}
+    assert pages == [[1, 2, 3], [4]]
+    newest = engine.client.get_execution_history(executionArn=arn, maxResults=2, reverseOrder=True)
+    assert [event["id"] for event in newest["events"]] == [4, 3]
+    rest = engine.client.get_execution_history(executionArn=arn, reverseOrder=True, nextToken=newest["nextToken"])
+    assert [event["id"] for event in rest["events"]] == [2, 1]
+
+
+def test_times_in_a_history_are_datetimes_as_with_boto3(engine):
+    events = engine.client.get_execution_history(executionArn=start(engine))["events"]
+    assert all(isinstance(event["timestamp"], datetime) for event in events)
+
+
+def test_executions_are_listed_newest_first_by_status_and_in_pages(engine):
+    for name in ("a", "b", "c"):
+        start(engine, name=name)
+    page = engine.client.list_executions(stateMachineArn=machine_arn("m"), maxResults=2)
+    assert [item["name"] for item in page["executions"]] == ["c", "b"]
+    rest = engine.client.list_executions(stateMachineArn=machine_arn("m"), nextToken=page["nextToken"])
+    assert [item["name"] for item in rest["executions"]] == ["a"]
+    assert engine.client.list_executions(stateMachineArn=machine_arn("m"), statusFilter="FAILED")["executions"] == []
+
+
+def test_stopping_ends_an_execution_with_error_and_cause(engine):
+    arn = start(engine, WAIT)
+    engine.client.stop_execution(executionArn=arn, error="E", cause="C")
+    engine.worker.run(lambda: True)
+    told = engine.client.describe_execution(executionArn=arn)
+    assert (told["status"], told["error"], told["cause"]) == ("ABORTED", "E", "C")
+
+
+def test_stopping_what_has_ended_changes_nothing(engine):
+    arn = start(engine)
+    engine.client.stop_execution(executionArn=arn)
+    engine.worker.run(lambda: True)
+    assert engine.client.describe_execution(executionArn=arn)["status"] == "SUCCEEDED"
+
+
+def test_an_execution_that_was_stopped_is_redriven(engine):
+    arn = start(engine, WAIT)
+    engine.client.stop_execution(executionArn=arn)
+    engine.worker.run(lambda: True)
+    assert engine.client.describe_execution(executionArn=arn)["redriveStatus"] == "REDRIVABLE"
+    engine.client.redrive_execution(executionArn=arn)
+    engine.worker.run(lambda: True)
+    told = engine.client.describe_execution(executionArn=arn)
+    assert (told["status"], told["redriveCount"], "stopDate" in told) == ("RUNNING", 1, False)
+
+
+@pytest.mark.parametrize("definition", [PASS, WAIT])
+def test_what_succeeded_or_runs_is_not_redriven(engine, definition):
+    arn = start(engine, definition)
+    with pytest.raises(errors.ExecutionNotRedrivable):
+        engine.client.redrive_execution(executionArn=arn)
+
+
+@pytest.mark.parametrize(
+    ("action", "request_", "error"),
+    [
+        ("describe_execution", {"executionArn": "x"}, errors.InvalidArn),
+        ("describe_execution", {"executionArn": machine_arn("m")}, errors.InvalidArn),
+        ("describe_execution", {"executionArn": execution_arn(machine_arn("m"), "e")}, errors.ExecutionDoesNotExist),
+        ("describe_state_machine", {"stateMachineArn": machine_arn("none")}, errors.StateMachineDoesNotExist),
+        ("create_state_machine", {"name": "a b", "definition": PASS}, errors.InvalidName),
+        ("create_state_machine", {"name": "x", "definition": "{}"}, errors.InvalidDefinition),
+        ("create_state_machine", {"name": "x", "definition": "{"}, errors.InvalidDefinition),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_request_has_awss_name(engine, action, request_, error):
+    with pytest.raises(error):
+        getattr(engine.client, action)(**request_)
+
+
+def test_an_input_that_is_no_json_is_refused(engine):
+    make(engine)
+    with pytest.raises(errors.InvalidExecutionInput, match="Invalid State Machine Execution Input: "):
+        engine.client.start_execution(stateMachineArn=machine_arn("m"), input="not json")
+
+
+def test_a_token_of_nobodys_is_refused(engine):
+    with pytest.raises(errors.InvalidToken):
+        engine.client.list_executions(nextToken="x")
+
+
+def test_an_action_that_is_not_there_is_no_attribute(engine):
+    with pytest.raises(AttributeError, match="no brew_coffee"):
+        _ = engine.client.brew_coffee
