@@ -1,4 +1,4 @@
-"""kill -9 at any moment loses nothing: the run goes on, nothing that is on disk is done again, the result is the same."""
+"""kill -9 at any moment loses nothing: the run goes on, nothing on disk is done again, the result is the same."""
 
 import json
 import os
@@ -9,18 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import Project, called
 
 EXPECTED = "99131978fd879146994239eb7d16bc0e"
 MOMENTS = [random.Random(seed).uniform(0.05, 0.75) for seed in range(10)]
 
 
 def slowed(visits: Project) -> None:
-    """Give a kill some time to hit: each task takes a moment longer, in its transaction."""
-    for name in ("task_01", "task_02"):
-        file = visits.folder / "sql" / f"{name}.sql"
-        if name == "task_02":
-            file.write_text("select pg_sleep(0.25);\n" + file.read_text() + ";\nselect pg_sleep(0.1);\n")
+    """Give a kill some time to hit: task_02 takes a moment longer, in its transaction."""
+    file = visits.folder / "sql" / "task_02.sql"
+    file.write_text("select pg_sleep(0.25);\n" + file.read_text() + ";\nselect pg_sleep(0.1);\n")
 
 
 def children_of(pid: int) -> list[int]:
@@ -38,11 +36,8 @@ def children_of(pid: int) -> list[int]:
 
 def succeeded_calls(events: list[dict]) -> list[str]:
     """The actions whose result is in the history."""
-    inputs = {
-        e["id"]: json.loads(e["lambdaFunctionScheduledEventDetails"]["input"])["action"]
-        for e in events
-        if e["type"] == "LambdaFunctionScheduled"
-    }
+    scheduled = [e["id"] for e in events if e["type"] == "LambdaFunctionScheduled"]
+    inputs = dict(zip(scheduled, called(events), strict=True))
     back = {e["id"]: e["previousEventId"] for e in events}
     return [inputs[back[back[e["id"]]]] for e in events if e["type"] == "LambdaFunctionSucceeded"]
 
@@ -53,11 +48,7 @@ def check(visits: Project, before: list[str]) -> None:
     done = succeeded_calls(events)
     assert done == ["validate_config", "task_01", "task_02"]
     assert [e["id"] for e in events] == list(range(1, len(events) + 1))
-    calls = [
-        json.loads(e["lambdaFunctionScheduledEventDetails"]["input"])["action"]
-        for e in events
-        if e["type"] == "LambdaFunctionScheduled"
-    ]
+    calls = called(events)
     for action in before:
         assert calls.count(action) == 1
     assert EXPECTED in visits.python("data.py", "verify").stdout

@@ -1,0 +1,42 @@
+"""The README keeps its word: its pipeline runs, its commands exist, its first screen shows both."""
+
+import re
+import shutil
+from pathlib import Path
+
+from stepwell.cli.main import COMMANDS
+from tests.e2e.conftest import EXAMPLE, Project
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_pipeline_of_the_first_screen_runs(tmp_path: Path, database: str) -> None:
+    [block] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    folder = tmp_path / "visits"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".stepwell", "__pycache__"))
+    project = Project(folder, database)
+    project.python("data.py", "generate")
+    project.write("pipeline.py", block)
+    out = project("run").stdout
+    assert "2,426 rows" in out
+    assert "✓ task_03" in out
+
+
+def test_the_first_code_is_within_fifteen_lines_and_both_commands_on_the_first_screen() -> None:
+    lines = README.splitlines()
+    assert lines.index("```python") < 15
+    assert max(n for n, line in enumerate(lines) if line.startswith(("./dev run", "./dev test"))) < 40
+
+
+def test_every_command_that_is_named_exists() -> None:
+    named = set(re.findall(r"(?:`|^|&& )stepwell (\w+)", README, re.MULTILINE))
+    assert "resume" in named
+    assert named <= set(COMMANDS)
+
+
+def test_every_file_that_is_linked_exists() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
