@@ -10,11 +10,14 @@ from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from stepwell import TaskContext
+from stepwell.etl.fence import Key, run_fenced
 from stepwell.pipeline.find import find_pipeline
 
 FOLDER = Path(__file__).parents[2] / "examples" / "visits"
@@ -71,11 +74,17 @@ def enter(connection: psycopg.Connection, *rows: Row) -> None:
 
 
 def run(connection: psycopg.Connection, task: str, **params: Any) -> int:
-    """The task's work in a transaction, as the handler does it."""
+    """The task's work in its fenced transaction, as the handler does it; each time a run of its own."""
     pipeline = find_pipeline(str(FOLDER), str(FOLDER))
     context = TaskContext("visits", task, "test", params=pipeline.params | params)
-    with connection.transaction():
-        return int(pipeline.action(task).work(connection, context)["rows"])
+    url = make_conninfo(connection.info.dsn, password=connection.info.password)
+
+    def work(own: Any, _attempt: int) -> dict[str, Any]:
+        return dict(pipeline.action(task).work(own, context))
+
+    name = uuid4().hex
+    receipt = run_fenced(url, Key("visits", task, ""), name, name, False, 60.0, "test", work)
+    return int(receipt["rows"])
 
 
 def run_all(connection: psycopg.Connection, **params: Any) -> None:
