@@ -91,3 +91,21 @@ def test_a_second_run_is_refused_while_one_is_under_way(visits: Project) -> None
 def _events_or_none(visits: Project) -> list[dict]:
     done = visits("show", "first", "--json", code=None)
     return json.loads(done.stdout)["events"] if done.returncode == 0 else []
+
+
+def test_a_reader_that_goes_away_does_not_end_the_run(visits: Project) -> None:
+    """`stepwell run | head -1`"""
+    visits.write("sql/task_02.sql", "select pg_sleep(0.5);\n" + (visits.folder / "sql/task_02.sql").read_text())
+    run = visits.start("run", "--name", "piped")
+    assert run.stdout is not None
+    run.stdout.readline()
+    run.stdout.close()
+    assert run.wait(timeout=30) == 0
+    visits.python("data.py", "verify")
+
+
+def test_from_another_folder_the_printed_command_goes_there(visits: Project) -> None:
+    visits.write("sql/task_02.sql", "selct 1;")
+    outside = Project(visits.folder.parent, visits.database)
+    failed = outside("run", "visits", code=1)
+    assert re.search(r"next   cd visits && stepwell resume \S+", failed.stdout)

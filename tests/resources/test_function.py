@@ -134,6 +134,13 @@ def test_a_process_that_is_killed_takes_down_one_invocation(functions, function)
     assert ask(functions, function, "echo").error is None
 
 
+def test_the_end_of_a_process_is_noticed_without_pidfds_too(functions, function, monkeypatch):
+    """As on macOS: the process holds a pipe open as long as it lives."""
+    monkeypatch.delattr(os, "pidfd_open")
+    assert ask(functions, function, "echo").error is None
+    assert ask(functions, function, "leave").error == "Runtime.ExitError"
+
+
 def test_the_functions_own_timeout_kills_the_process_for_real(functions, function):
     short = function._replace(timeout=0.5)
     functions.register(short)

@@ -110,7 +110,7 @@ class Live:
 
     def _erase(self) -> None:
         if self._drawn:
-            self._terminal.stream.write(f"\033[{self._drawn}A\033[J")
+            self._terminal.write(f"\033[{self._drawn}A\033[J")
             self._drawn = 0
 
 

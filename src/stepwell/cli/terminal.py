@@ -37,8 +37,15 @@ class Terminal:
         return self.paint(text, "cyan")
 
     def line(self, text: str = "") -> None:
-        self.stream.write(text + "\n")
-        self.stream.flush()
+        self.write(text + "\n")
+
+    def write(self, text: str) -> None:
+        """Whoever reads may go away (`| head`): what is shown is not worth ending a run for."""
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
     def width(self) -> int:
         try:

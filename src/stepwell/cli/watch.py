@@ -1,7 +1,9 @@
 """Watching a run to its end: what is shown meanwhile, what is said in the end, and the exit code."""
 
 import json
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from stepwell.cli.live import Live, Tail
@@ -48,7 +50,7 @@ def watch(engine: Engine, arn: str, as_json: bool, resumed: bool = False) -> int
     if as_json:
         print(json.dumps(summary(execution, told), default=str))
     else:
-        _conclude(terminal, execution, told)
+        _conclude(terminal, execution, told, engine.folder.parent)
     return INTERRUPTED if interrupted else 0 if execution["status"] == "SUCCEEDED" else FAILED
 
 
@@ -72,15 +74,16 @@ def _events(engine: Engine, arn: str) -> list[dict[str, Any]]:
         token = {"nextToken": page["nextToken"]}
 
 
-def _conclude(terminal: Terminal, execution: dict[str, Any], told: Story) -> None:
+def _conclude(terminal: Terminal, execution: dict[str, Any], told: Story, project: Path) -> None:
     took = duration((execution["stopDate"] - execution["startDate"]).total_seconds())
     if execution["status"] == "SUCCEEDED":
         terminal.line(f"{terminal.green('succeeded')} in {took}")
         return
     terminal.line(f"{terminal.red(execution['status'].lower().replace('_', ' '))} after {took}")
     terminal.line()
+    there = "" if project.resolve() == Path.cwd() else f"cd {os.path.relpath(project)} && "
     for line in card(told, execution["name"]).lines():
-        terminal.line(line)
+        terminal.line(line.replace("  stepwell resume", f"  {there}stepwell resume"))
 
 
 def summary(execution: dict[str, Any], told: Story) -> dict[str, Any]:

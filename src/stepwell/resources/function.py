@@ -52,6 +52,7 @@ class FunctionProcess:
         self._log = os.open(log, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         self._line = Line()
         lifeline, self._lifeline = os.pipe()
+        ended, alive = os.pipe()
         self._process = subprocess.Popen(
             [sys.executable, str(BOOTSTRAP)],
             cwd=function.folder,
@@ -59,11 +60,12 @@ class FunctionProcess:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            pass_fds=(lifeline,),
+            pass_fds=(lifeline, alive),
             start_new_session=True,
         )
         os.close(lifeline)
-        self._ended = os.pidfd_open(self._process.pid)
+        os.close(alive)
+        self._ended = _end_of(self._process.pid, ended)
 
     def _environment(self, lifeline: int) -> dict[str, str]:
         function = self.function
@@ -187,6 +189,14 @@ class FunctionProcess:
         self._line.close()
         for file in (self._log, self._lifeline, self._ended):
             os.close(file)
+
+
+def _end_of(pid: int, pipe: int) -> int:
+    """A file that becomes readable when the process ends; elsewhere than on Linux the pipe that it holds open."""
+    if not hasattr(os, "pidfd_open"):
+        return pipe
+    os.close(pipe)
+    return os.pidfd_open(pid)
 
 
 class _InitFailed(Exception):
