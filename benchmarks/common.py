@@ -49,7 +49,7 @@ def interleaved(commands: Mapping[str, Command], runs: int) -> dict[str, Figure]
     times: dict[str, list[float]] = {name: [] for name in commands}
     for turn in range(runs + 1):
         for name, command in commands.items():
-            seconds = _time(command)
+            seconds = timed(command)
             if turn:
                 times[name].append(seconds)
     return {name: figure(seconds) for name, seconds in times.items()}
@@ -59,7 +59,7 @@ def figure(seconds: list[float]) -> Figure:
     return Figure(statistics.median(seconds), min(seconds), max(seconds), len(seconds))
 
 
-def _time(command: Command) -> float:
+def timed(command: Command) -> float:
     command.before()
     environment = {**os.environ, **command.environment}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its bytecode
@@ -84,9 +84,8 @@ def report(title: str, rows: Mapping[str, Figure], ratios: Mapping[str, float], 
         print(f"  {name:<{width}}  {shown(row.median):>9}  [{shown(row.low)} .. {shown(row.high)}]")
     print()
     for name, ratio in ratios.items():
-        print(
-            f"  {name:<{width}}  {ratio:>7.0f}   " if "milliseconds" in name else f"  {name:<{width}}  {ratio:>7.2f} x"
-        )
+        plain = "milliseconds" in name or ("count)" in name and "/" not in name)
+        print(f"  {name:<{width}}  {ratio:>7,.0f}" if plain else f"  {name:<{width}}  {ratio:>8.3f} x")
 
 
 def shown(seconds: float) -> str:

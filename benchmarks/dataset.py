@@ -48,7 +48,7 @@ FROM (
             WHEN i * 1000 / {rows} BETWEEN 500 AND 514 THEN 'A'
             WHEN i * 400 / {rows} IN (40, 120, 240, 280, 360) THEN 'B'
         END AS crowd
-    FROM generate_series(0, {rows} - 1) AS numbers(i)
+    FROM generate_series(0::bigint, {rows} - 1) AS numbers(i)
 ) AS hashed
 CROSS JOIN LATERAL (
     SELECT (CASE crowd WHEN 'A' THEN 363 WHEN 'B' THEN i * 400 / {rows} * 726 / 400 ELSE i * 726 / {rows} END)::int

@@ -2,8 +2,8 @@
 
 `put` is the call that a lane makes after its commit. The lanes below do 500 chunks, one a lot, without and with a
 writer: one waits 2 ms for each chunk, as for a database; the other computes for 2 ms and never lets go of the
-interpreter, which is the worst that the writing thread can meet. With --url also any other place, such as
-dynamodb://TABLE.
+interpreter, which is the worst that the writing thread can meet. Closing is told apart: it is once an invocation, and
+waits at most 5 s. With --url also any other place, such as dynamodb://TABLE.
 """
 
 import json
@@ -41,9 +41,9 @@ def main() -> None:
         url = chosen.url or f"sqlite:///{Path(folder) / 'progress.db'}"
         turns = calibrate()
         put = cost_of_put(url, chosen.runs)
-        waits = difference(url, chosen.runs, lambda: time.sleep(WORK))
-        computes = difference(url, chosen.runs, lambda: compute(turns))
-    report(chosen, url.partition(":")[0], put, {"waits": waits, "computes": computes})
+        waits, closing = difference(url, chosen.runs, lambda: time.sleep(WORK))
+        computes, _ = difference(url, chosen.runs, lambda: compute(turns))
+    report(chosen, url.partition(":")[0], put, {"waits": waits, "computes": computes}, closing)
 
 
 def cost_of_put(url: str, runs: int) -> Cost:
@@ -63,30 +63,33 @@ def cost_of_put(url: str, runs: int) -> Cost:
     return Cost(*(1e6 * value for value in (statistics.median(seconds), seconds[-len(seconds) // 100], seconds[-1])))
 
 
-def difference(url: str, runs: int, work: Callable[[], object]) -> list[float]:
-    """Microseconds a chunk that a lane takes longer with a writer, for each pair of runs; closing it included."""
-    pairs = []
+def difference(url: str, runs: int, work: Callable[[], object]) -> tuple[list[float], float]:
+    """Microseconds a chunk that a lane takes longer with a writer, for each pair of runs; seconds to close, median."""
+    pairs, closing = [], []
     for run in range(runs + 1):
-        without = lane("none:", run, work)
-        pairs.append((lane(url, run, work) - without) / CHUNKS * 1e6)
-    return pairs[1:]
+        without, _ = lane("none:", run, work)
+        told, close = lane(url, run, work)
+        pairs.append((told - without) / CHUNKS * 1e6)
+        closing.append(close)
+    return pairs[1:], statistics.median(closing[1:])
 
 
-def lane(url: str, run: int, work: Callable[[], object]) -> float:
+def lane(url: str, run: int, work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the chunks, and of closing."""
     store = open_progress(url)
     store.plan(Summary("bench", str(run), "task_01", CHUNKS, 0, 0, 0, CHUNKS, time.time(), time.time(), 1, "running"))
+    writer = None if url == "none:" else Writer(store)
     begun = time.perf_counter()
-    if url == "none:":
-        for _ in range(CHUNKS):
-            work()
-    else:
-        with Writer(store) as writer:
-            for number in range(CHUNKS):
-                work()
-                writer.put([state(run, number)])
-    seconds = time.perf_counter() - begun
+    for number in range(CHUNKS):
+        work()
+        if writer:
+            writer.put([state(run, number)])
+    ended = time.perf_counter()
+    if writer:
+        writer.close()
+    closed = time.perf_counter()
     store.close()
-    return seconds
+    return ended - begun, closed - ended
 
 
 def state(run: int, number: int) -> ChunkState:
@@ -104,18 +107,19 @@ def calibrate() -> int:
     return round(200_000 * WORK / (time.perf_counter() - begun))
 
 
-def report(chosen: Namespace, store: str, put: Cost, lanes: dict[str, list[float]]) -> None:
+def report(chosen: Namespace, store: str, put: Cost, lanes: dict[str, list[float]], closing: float) -> None:
     machine = f"{os.cpu_count()} CPUs, Python {platform.python_version()}, {platform.system()}"
     medians = {name: statistics.median(values) for name, values in lanes.items()}
     if chosen.json:
         figures = {"title": "Cost of progress", "machine": machine, "store": store, "runs": chosen.runs}
-        print(json.dumps(figures | {"microseconds": {"put": put._asdict(), "lane": medians}}))
+        print(json.dumps(figures | {"microseconds": {"put": put._asdict(), "lane": medians, "close": closing * 1e6}}))
         return
     print(f"Cost of progress a chunk, in {store}\n{machine}; {chosen.runs} interleaved runs of {CHUNKS} chunks\n")
     print(f"  put                      {put.median:>7.1f} µs   p99 {put.p99:.1f} µs   worst {put.worst:.1f} µs")
     for name, values in lanes.items():
         spread = f"[{min(values):.1f} .. {max(values):.1f}]"
         print(f"  lane that {name:<9}      {medians[name]:>7.1f} µs   {spread}   of a chunk of {WORK * 1e6:.0f} µs")
+    print(f"  close, once              {closing * 1e6:>7.0f} µs")
 
 
 if __name__ == "__main__":

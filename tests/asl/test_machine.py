@@ -45,7 +45,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_address():
     with pytest.raises(InvalidDefinition) as error:
         parse_machine(definition)
     assert error.value.message.splitlines() == [
-        "Field is not supported at /States/A/Extra",
+        "Field 'Extra' is not supported at /States/A",
         "One of these fields is required: [Seconds, SecondsPath, Timestamp, TimestampPath] at /States/B",
         "Missing 'Next' target: Nowhere at /States/A/Next",
         'State "B" is not reachable. at /States/B',
@@ -62,7 +62,6 @@ def test_all_mistakes_are_told_at_once_each_with_its_address():
         ({"StartAt": "A", "States": []}, "Expected value of type Object at /States"),
         ({"StartAt": "B", "States": {"A": END}}, "Missing 'StartAt' target: B at /StartAt"),
         ({**machine(A=END), "TimeoutSeconds": "9"}, "Expected value of type Integer at /TimeoutSeconds"),
-        ({**machine(A=END), "QueryLanguage": "JSONata"}, "JSONata is not supported yet at /QueryLanguage"),
         ({**machine(A=END), "QueryLanguage": "SQL"}, "Value must be one of: [JSONPath, JSONata] at /QueryLanguage"),
     ],
 )
@@ -81,8 +80,33 @@ TYPES = "[Task, Pass, Choice, Wait, Succeed, Fail, Parallel, Map]"
         ({"Type": "Job", "End": True}, f"Value must be one of: {TYPES} at /States/A/Type"),
         ({"Type": "Pass"}, "Exactly one of these fields is required: [Next, End] at /States/A"),
         ({**END, "Next": "A"}, "Exactly one of these fields is required: [Next, End] at /States/A"),
-        ({**END, "Assign": {"x": 1}}, "Variables are not supported yet at /States/A/Assign"),
-        ({**END, "ResultSelector": {}}, "Field is not supported at /States/A/ResultSelector"),
+        ({**END, "Assign": {"1x": 1}}, "'1x' is not a valid variable name at /States/A/Assign"),
+        ({**END, "Assign": {"states": 1}}, "'states' is not a valid variable name at /States/A/Assign"),
+        ({**END, "Assign": 1}, "Expected value of type Object at /States/A/Assign"),
+        ({"Type": "Succeed", "Assign": {"x": 1}}, "Field 'Assign' is not supported at /States/A"),
+        (
+            {**END, "Output": 1},
+            "The QueryLanguage is set to 'JSONPath', but field 'Output' is only supported for the 'JSONata'"
+            " QueryLanguage at /States/A",
+        ),
+        (
+            {**END, "QueryLanguage": "JSONata", "InputPath": "$.a"},
+            "The QueryLanguage is set to 'JSONata', but field 'InputPath' is only supported for the 'JSONPath'"
+            " QueryLanguage at /States/A",
+        ),
+        (
+            {**END, "QueryLanguage": "JSONata", "Output": {"a": ["{% 1 + %}"]}},
+            "Unexpected end of expression at /States/A/Output/a[0]",
+        ),
+        (
+            {**END, "QueryLanguage": "JSONata", "Output": "{% phone %}"},
+            "Reference to 'phone' at the top level is not supported. at /States/A/Output",
+        ),
+        (
+            {**END, "QueryLanguage": "JSONata", "Output": "{% $states.errorOutput %}"},
+            "Field '$states.errorOutput' does not exist. at /States/A/Output",
+        ),
+        ({**END, "ResultSelector": {}}, "Field 'ResultSelector' is not supported at /States/A"),
         (
             {**END, "Parameters": {"x.$": "nope"}},
             "The value for the field 'x.$' must be a valid JSONPath or a valid intrinsic function call"
@@ -134,7 +158,7 @@ TYPES = "[Task, Pass, Choice, Wait, Succeed, Fail, Parallel, Map]"
             {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": True, "Next": "B"}]},
             "Missing 'Next' target: B at /States/A/Choices[0]/Next",
         ),
-        ({"Type": "Choice", "Choices": [], "End": True}, "Field is not supported at /States/A/End"),
+        ({"Type": "Choice", "Choices": [], "End": True}, "Field 'End' is not supported at /States/A"),
         (
             {"Type": "Wait", "Timestamp": "tomorrow", "End": True},
             "String does not match RFC3339 timestamp at /States/A/Timestamp",
@@ -176,3 +200,62 @@ def test_states_of_branches_do_not_see_those_outside():
 def test_a_problem_has_a_code_for_those_who_sort_them():
     codes = [problem.code for problem in examine(machine(A={"Type": "Pass", "Next": "B", "X": 1}))[1]]
     assert codes == ["SCHEMA_VALIDATION_FAILED", "MISSING_TRANSITION_TARGET"]
+
+
+def test_a_state_of_a_jsonata_machine_cannot_speak_jsonpath():
+    definition = {**machine(A={**END, "QueryLanguage": "JSONPath"}), "QueryLanguage": "JSONata"}
+    assert problems(definition) == [
+        "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine at /States/A"
+    ]
+
+
+def test_the_states_in_a_map_speak_the_language_of_the_machine_not_of_the_map():
+    inner = machine(X={"Type": "Pass", "End": True, "Output": 1})
+    found = problems(machine(A={"Type": "Map", "QueryLanguage": "JSONata", "ItemProcessor": inner, "End": True}))
+    assert [problem.split(" at ")[1] for problem in found] == ["/States/A/ItemProcessor/States/X"]
+    inner = {**machine(X=END), "QueryLanguage": "JSONata"}
+    found = problems(machine(A={"Type": "Map", "ItemProcessor": inner, "End": True}))
+    assert found == ["Field 'QueryLanguage' is not supported at /States/A/ItemProcessor"]
+
+
+@pytest.mark.parametrize(
+    ("state", "problem"),
+    [
+        (
+            {"Type": "Wait", "Seconds": "{% ( %}", "End": True},
+            'Expected ")" before end of expression at /States/A/Seconds',
+        ),
+        ({**TASK, "TimeoutSeconds": "{% x %}"}, "Reference to 'x' at the top level is not supported."),
+        ({**TASK, "TimeoutSeconds": "9"}, "Expected value of type Integer at /States/A/TimeoutSeconds"),
+        ({"Type": "Choice", "Choices": [{"Condition": "yes", "Next": "A"}]}, "Expected value of type Boolean"),
+        ({"Type": "Choice", "Choices": [{"Next": "A"}]}, "These fields are required: [Condition]"),
+        (
+            {"Type": "Choice", "Choices": [{"Condition": "{% ) %}", "Next": "A"}]},
+            'The symbol ")" cannot be used as a unary operator at /States/A/Choices[0]/Condition',
+        ),
+        (
+            {"Type": "Map", "Items": {}, "ItemProcessor": machine(X=END), "End": True},
+            "Expected value of type Array at /States/A/Items",
+        ),
+        (
+            {**TASK, "Catch": [{"ErrorEquals": ["E"], "Next": "A", "ResultPath": "$.e"}]},
+            "The QueryLanguage is set to 'JSONata', but field 'ResultPath' is only supported for the 'JSONPath'"
+            " QueryLanguage at /States/A/Catch[0]",
+        ),
+        (
+            {**TASK, "Catch": [{"ErrorEquals": ["E"], "Next": "A", "Output": ["{% ] %}"]}]},
+            'The symbol "]" cannot be used as a unary operator at /States/A/Catch[0]/Output[0]',
+        ),
+    ],
+)
+def test_a_mistake_in_jsonata_is_told_once_with_its_place(state, problem):
+    found = problems({**machine(A=state), "QueryLanguage": "JSONata"})
+    assert len(found) == 1
+    assert found[0].startswith(problem)
+
+
+def test_a_mistake_in_an_expression_has_a_code_of_its_own():
+    outputs = {"a": "{% ( %}", "b": "{% phone %}"}
+    state = {"Type": "Pass", "QueryLanguage": "JSONata", "End": True}
+    codes = [examine(machine(A={**state, "Output": output}))[1][0].code for output in outputs.values()]
+    assert codes == ["INVALID_JSONATA_EXPRESSION", "UNSUPPORTED_JSONATA_EXPRESSION"]

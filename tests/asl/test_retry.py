@@ -4,7 +4,7 @@ import pytest
 
 from stepwell.asl.machine import parse_machine
 from stepwell.asl.payload import Payload
-from stepwell.asl.retry import CatchAt, RetryAfter, answer, caught_output
+from stepwell.asl.retry import CatchAt, RetryAfter, answer, caught
 
 
 def task(retry=(), catch=()):
@@ -89,7 +89,7 @@ def test_the_names_that_stand_for_many(name, error, caught):
 def test_a_caught_error_replaces_the_input_or_is_placed_in_it(scope):
     raw = Payload.of({"a": 1})
     state = task(catch=[catcher("A"), catcher("B", ResultPath="$.error"), catcher("C", ResultPath=None)])
-    texts = [caught_output(state, each, raw, "E", "why", scope).text for each in state.catch]
+    texts = [caught(state, each, raw, "E", "why", scope).output.text for each in state.catch]
     assert texts == [
         '{"Error":"E","Cause":"why"}',
         '{"a":1,"error":{"Error":"E","Cause":"why"}}',
@@ -100,6 +100,6 @@ def test_a_caught_error_replaces_the_input_or_is_placed_in_it(scope):
 def test_a_failure_without_name_and_cause_is_caught_with_nulls_and_a_timeout_with_an_empty_cause(scope):
     state = task(catch=[catcher("A")])
     raw = Payload.of({})
-    assert caught_output(state, state.catch[0], raw, None, None, scope).text == '{"Error":null,"Cause":null}'
-    timeout = caught_output(state, state.catch[0], raw, "States.Timeout", None, scope)
-    assert timeout.text == '{"Error":"States.Timeout","Cause":""}'
+    assert caught(state, state.catch[0], raw, None, None, scope).output.text == '{"Error":null,"Cause":null}'
+    timeout = caught(state, state.catch[0], raw, "States.Timeout", None, scope)
+    assert timeout.output.text == '{"Error":"States.Timeout","Cause":""}'

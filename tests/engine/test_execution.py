@@ -13,11 +13,15 @@ from tests.engine.drive import ARN, MACHINE, Drive, machine, task
 RETRY = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 2, "MaxAttempts": 2}]
 PASS = {"Type": "Pass", "End": True}
 DEFINITION = machine(
-    A={"Type": "Pass", "Next": "P"},
+    A={"Type": "Pass", "Assign": {"x": 1, "run.$": "$$.Execution.Name"}, "Next": "P"},
     P={
         "Type": "Parallel",
         "Next": "M",
-        "Branches": [machine(B1=PASS), machine(B2=task(Retry=RETRY)), machine(B3={"Type": "Succeed"})],
+        "Branches": [
+            machine(B1={**PASS, "Assign": {"b.$": "$x"}}),
+            machine(B2=task(Retry=RETRY)),
+            machine(B3={"Type": "Succeed"}),
+        ],
     },
     M={
         "Type": "Map",
@@ -26,12 +30,12 @@ DEFINITION = machine(
         "Retry": RETRY,
         "ItemProcessor": machine(
             C={"Type": "Choice", "Default": "T", "Choices": [{"Variable": "$", "NumericEquals": 3, "Next": "Q"}]},
-            T=task(),
-            Q=PASS,
+            T={**task(), "Assign": {"mine.$": "$"}},
+            Q={**PASS, "QueryLanguage": "JSONata", "Assign": {"item": "{% $states.input + $x %}"}},
         ),
         "Next": "W",
     },
-    W={"Type": "Wait", "Seconds": 10, "Next": "Z"},
+    W={"Type": "Wait", "Seconds": 10, "Assign": {"x": 2}, "Next": "Z"},
     Z=task(TimeoutSeconds=60),
 )
 
@@ -57,6 +61,7 @@ def described(x: Execution) -> str:
             f.last,
             f.call if f.phase == "calling" else 0,
             f.counts,
+            sorted((name, value.text) for name, value in f.variables.items()),
             None if f.forked is None else (f.forked.started, f.forked.next, sorted(f.forked.children)),
         )
         for f in x.frames.values()

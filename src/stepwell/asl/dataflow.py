@@ -7,7 +7,7 @@ from typing import Any
 
 from stepwell.asl.expression import NO_INPUT, Expression
 from stepwell.asl.jsonpath import PathNotFound
-from stepwell.asl.model import Placement, State, Step
+from stepwell.asl.model import Exit, Placement, State, Step
 from stepwell.asl.outcome import Go
 from stepwell.asl.payload import Payload
 from stepwell.asl.scope import Scope
@@ -44,12 +44,36 @@ def select_output(state: State, placed: Payload, scope: Scope) -> Payload:
 
 def leave(state: State, raw: Payload, result: Payload, scope: Scope) -> Go:
     """From a state's result to its output, and on to the next state."""
+    if state.plain:
+        if result is not raw:
+            check_size(result, state.name)
+        return Go(result, state.next)
+    flow = state.flow
+    if state.jsonata:
+        return go_out(state.name, flow.exit, raw, result, scope, state.next)
+    assign = flow.exit.assign
+    # All that a state computes sees the variables as they were when it was entered.
+    variables = assign(result, scope) if assign else None
     selected = select_result(state, result, scope)
     placed = place_result(state, raw, selected)
     output = select_output(state, placed, scope)
     if output is not raw:
         check_size(output, state.name)
-    return Go(output, state.next)
+    return Go(output, state.next, variables)
+
+
+def leave_with_result(state: State, raw: Payload, result: Payload, scope: Scope) -> Go:
+    """As `leave`, for a result that came from outside or from branches: JSONata calls it $states.result."""
+    return leave(state, raw, result, scope.with_answer(result) if state.jsonata else scope)
+
+
+def go_out(who: str, exit: Exit, raw: Payload, result: Payload, scope: Scope, target: str | None) -> Go:  # noqa: A002
+    """The way out in JSONata: variables and an output made of the raw input and what the scope has besides."""
+    variables = exit.assign(raw, scope) if exit.assign else None
+    output = exit.output(raw, scope) if exit.output else result
+    if output is not raw:
+        check_size(output, who)
+    return Go(output, target, variables)
 
 
 def check_size(payload: Payload, who: str) -> None:

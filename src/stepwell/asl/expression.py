@@ -25,10 +25,11 @@ class Expression(NamedTuple):
     read: Read
     path: Path | None  # None: a call
     of_context: bool
+    variable: str | None = None  # the name of the one in which the path is looked for
 
     def follow(self, payload: Payload, scope: Scope) -> Any:
         """As `read`, but a null input is followed like any other value, which Choice and Map need."""
-        if self.path is None or self.of_context:
+        if self.path is None or self.of_context or self.variable:
             return self.read(payload, scope)
         return self.path.read(payload.value)
 
@@ -58,13 +59,35 @@ def compile_path(text: str) -> Expression:
 
 def _path(cursor: Cursor) -> Expression:
     start = cursor.position
-    of_context = cursor.looking_at("$$")
-    cursor.position += of_context
     if not cursor.looking_at("$"):
         cursor.fail("$ or an intrinsic function")
+    of_context = cursor.looking_at("$$")
+    cursor.position += of_context
+    name = None if of_context else _variable_name(cursor)
     path = jsonpath.parse(cursor)
-    read = _of_context(path.read) if of_context else _of_input(path.read)
-    return Expression(cursor.text[start : cursor.position], read, path, of_context)
+    read = _of_context(path.read) if of_context else _of_variable(name, path.read) if name else _of_input(path.read)
+    return Expression(cursor.text[start : cursor.position], read, path, of_context, name)
+
+
+def _variable_name(cursor: Cursor) -> str | None:
+    """Of `$name.a`; what follows is read as a path whose $ is the name's last character."""
+    end = cursor.position + 1
+    while cursor.text[cursor.position + 1 : end + 1].isidentifier() and end < len(cursor.text):
+        end += 1
+    name = cursor.text[cursor.position + 1 : end]
+    if name:
+        cursor.position = end - 1
+    return name or None
+
+
+def _of_variable(name: str, follow: Callable[[Any], Any]) -> Read:
+    def read(payload: Payload, scope: Scope) -> Any:
+        found = scope.variables.get(name)
+        if found is None:
+            raise PathNotFound(f"No results for path: ${name}")
+        return follow(found.value)
+
+    return read
 
 
 def _of_context(follow: Callable[[Any], Any]) -> Read:

@@ -1,15 +1,18 @@
 """What the 18 intrinsic functions compute; `States.Format('{}', $.a)` is read in expression.py."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stepwell.asl.jsonpath import java
 from stepwell.asl.payload import Payload, canonical, dumps
 from stepwell.asl.scope import Scope
 
+if TYPE_CHECKING:
+    from random import Random
+
 LONGEST_TEXT = 10_000
 LONGEST_RANGE = 1_000
-_HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
+HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 
 
 class Refused(Exception):
@@ -100,10 +103,10 @@ def _hash(args: list[Any], scope: Scope) -> str:
     import hashlib
 
     algorithm = _text(args[1], "second")
-    if algorithm not in _HASHES:
-        raise Refused(f"The second argument must be one of {', '.join(_HASHES)}")
+    if algorithm not in HASHES:
+        raise Refused(f"The second argument must be one of {', '.join(HASHES)}")
     data = _short(args[0] if isinstance(args[0], str) else dumps(args[0]))
-    return hashlib.new(_HASHES[algorithm], data.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.new(HASHES[algorithm], data.encode(), usedforsecurity=False).hexdigest()
 
 
 def _merge(args: list[Any], scope: Scope) -> dict[str, Any]:
@@ -134,8 +137,9 @@ def _split(args: list[Any], scope: Scope) -> list[str]:
     return [part for part in parts if part]
 
 
-def _uuid(args: list[Any], scope: Scope) -> str:
-    bits = scope.random.getrandbits(128)
+def uuid(dice: "Random") -> str:
+    """A version 4 UUID."""
+    bits = dice.getrandbits(128)
     digits = f"{bits & ~(0xF << 76) & ~(0x3 << 62) | 0x4 << 76 | 0x2 << 62:032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
@@ -185,7 +189,7 @@ FUNCTIONS: dict[str, Function] = {
     "States.MathRandom": Function(2, 3, _random),
     "States.MathAdd": Function(2, 2, _add),
     "States.StringSplit": Function(2, 2, _split),
-    "States.UUID": Function(0, 0, _uuid),
+    "States.UUID": Function(0, 0, lambda args, scope: uuid(scope.random)),
     "States.Format": Function(1, None, _format),
     "States.StringToJson": Function(1, 1, _parsed),
     "States.JsonToString": Function(1, 1, lambda args, scope: dumps(args[0])),

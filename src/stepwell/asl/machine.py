@@ -3,7 +3,7 @@
 from json import loads
 from typing import Any
 
-from stepwell.asl.fields import read_dataflow
+from stepwell.asl.fields import check_language, read_dataflow
 from stepwell.asl.model import Machine, State
 from stepwell.asl.reader import Problem, Reader
 from stepwell.asl.retry import read_catch, read_retry
@@ -13,9 +13,8 @@ from stepwell.errors import InvalidDefinition
 __all__ = ["Machine", "Problem", "State", "examine", "parse_machine"]
 
 _TOP = frozenset({"Comment", "StartAt", "States", "TimeoutSeconds", "Version", "QueryLanguage"})
-_BRANCH = frozenset({"Comment", "StartAt", "States", "ProcessorConfig", "QueryLanguage"})
-_ANY_STATE = frozenset({"Type", "Comment", "QueryLanguage", "Assign"})
-_JSONATA_ONLY = frozenset({"Arguments", "Output", "Items", "Condition"})
+_BRANCH = frozenset({"Comment", "StartAt", "States", "ProcessorConfig"})
+_ANY_STATE = frozenset({"Type", "Comment", "QueryLanguage"})
 _LONGEST_NAME = 80
 
 
@@ -40,19 +39,22 @@ def examine(definition: str | dict[str, Any]) -> tuple[Machine | None, list[Prob
     problems: list[Problem] = []
     reader = Reader(fields, "", problems)
     reader.allow(_TOP)
-    machine = _Parser().machine(reader)
+    machine = _Parser(_language(reader) == "JSONata").machine(reader)
     machine.timeout_seconds = reader.integer("TimeoutSeconds", 1)
     return (None if problems else machine), problems
 
 
 class _Parser:
-    """One pass over a definition. It remembers the names seen, which are unique across all branches."""
+    """One pass over a definition. It remembers the names seen, which are unique across all branches.
 
-    def __init__(self) -> None:
+    `jsonata`: the whole definition is in this language; a state's own choice does not reach into its branches.
+    """
+
+    def __init__(self, jsonata: bool) -> None:
         self.names: set[str] = set()
+        self.jsonata = jsonata
 
     def machine(self, reader: Reader) -> Machine:
-        _check_language(reader)
         reader.require("StartAt", "States")
         start = reader.text("StartAt") or ""
         states = self.states(reader)
@@ -92,10 +94,12 @@ class _Parser:
 
     def compiled(self, reader: Reader, name: str, type_: str) -> State:
         kind = KINDS[type_]
-        _check_language(reader)
-        fields = kind.fields | _ANY_STATE | (frozenset() if kind.ends else {"Next", "End"})
-        # What JSONata alone has was told by _check_language.
-        reader.allow(fields | (_JSONATA_ONLY if _is_jsonata(reader) else frozenset()))
+        language = _language(reader)
+        if self.jsonata and language == "JSONPath":
+            reader.refuse("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine")
+        reader.jsonata, reader.state = self.jsonata or language == "JSONata", reader.at
+        reader.allow(kind.fields | _ANY_STATE | (frozenset() if kind.ends else {"Next", "End"}))
+        check_language(reader)
         return State(
             name,
             type_,
@@ -104,21 +108,15 @@ class _Parser:
             kind.compile(reader, self.branch),
             read_retry(reader),
             read_catch(reader),
+            reader.jsonata,
         )
 
 
-def _is_jsonata(reader: Reader) -> bool:
-    return reader.fields.get("QueryLanguage") == "JSONata"
-
-
-def _check_language(reader: Reader) -> None:
+def _language(reader: Reader) -> str | None:
     language = reader.text("QueryLanguage")
-    if language == "JSONata":
-        reader.refuse("JSONata is not supported yet", "QueryLanguage")
-    elif language not in (None, "JSONPath"):
+    if language not in (None, "JSONPath", "JSONata"):
         reader.refuse("Value must be one of: [JSONPath, JSONata]", "QueryLanguage")
-    if reader.has("Assign"):
-        reader.refuse("Variables are not supported yet", "Assign")
+    return language
 
 
 def _next(reader: Reader) -> str | None:

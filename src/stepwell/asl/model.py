@@ -1,8 +1,9 @@
 """A compiled state machine: plain data and closures, in which no part of the definition is looked up any more."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+from stepwell.asl.assign import Assign
 from stepwell.asl.payload import Payload
 from stepwell.asl.scope import Scope
 
@@ -33,20 +34,34 @@ class Retrier:
 
 
 class Catcher:
-    """One entry of Catch: where to go, and how the error is placed in the state's raw input."""
+    """One entry of Catch: where to go, and what becomes of the error.
 
-    __slots__ = ("errors", "next", "place")
+    JSONPath places it in the state's raw input, JSONata may make an output of both.
+    """
 
-    def __init__(self, errors: tuple[str, ...], next: str, place: Placement | None) -> None:  # noqa: A002
+    __slots__ = ("errors", "exit", "next", "place")
+
+    def __init__(self, errors: tuple[str, ...], next: str, place: Placement | None, exit: "Exit") -> None:  # noqa: A002
         self.errors = errors
         self.next = next
         self.place = place
+        self.exit = exit
+
+
+class Exit(NamedTuple):
+    """What a state, a rule of a Choice or a catcher says for the way out: variables to set, in JSONata an output."""
+
+    assign: Assign | None = None
+    output: Step | None = None
 
 
 class Dataflow:
-    """The five steps of a state's data in the order of the States Language; None: the step changes nothing."""
+    """The steps of a state's data; None: the step changes nothing.
 
-    __slots__ = ("arguments", "input", "output", "place", "result")
+    JSONPath has five, in the order of the States Language. JSONata has only `arguments` and what is in `exit`.
+    """
+
+    __slots__ = ("arguments", "exit", "input", "output", "place", "result")
 
     def __init__(
         self,
@@ -55,18 +70,26 @@ class Dataflow:
         result: Step | None = None,
         place: Placement | None = None,
         output: Step | None = None,
+        exit: Exit = Exit(),  # noqa: A002, B008
     ) -> None:
         self.input = input
         self.arguments = arguments
         self.result = result
         self.place = place
         self.output = output
+        self.exit = exit
+
+    def steps(self) -> tuple[Step | Placement | None, ...]:
+        return self.input, self.arguments, self.result, self.place, self.output
 
 
 class State:
-    """One state. `next` is None where the machine or branch ends; `detail` is what its type's own file compiled."""
+    """One state. `next` is None where the machine or branch ends; `detail` is what its type's own file compiled.
 
-    __slots__ = ("catch", "detail", "flow", "language", "name", "next", "retry", "type")
+    `jsonata`: this is its query language, not JSONPath. `plain`: no field of it changes data.
+    """
+
+    __slots__ = ("catch", "detail", "flow", "jsonata", "name", "next", "plain", "retry", "type")
 
     def __init__(
         self,
@@ -77,7 +100,7 @@ class State:
         detail: Any,
         retry: tuple[Retrier, ...] = (),
         catch: tuple[Catcher, ...] = (),
-        language: str = "JSONPath",
+        jsonata: bool = False,
     ) -> None:
         self.name = name
         self.type = type
@@ -86,7 +109,8 @@ class State:
         self.detail = detail
         self.retry = retry
         self.catch = catch
-        self.language = language
+        self.jsonata = jsonata
+        self.plain = not (jsonata or flow.exit.assign or any(flow.steps()))
 
 
 class Machine:

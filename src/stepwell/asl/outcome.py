@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+from stepwell.asl.assign import Assigned
 from stepwell.asl.model import Machine
 from stepwell.asl.payload import Payload
 
 
 class Go(NamedTuple):
-    """The state is left for `next`; None: this machine or branch ends."""
+    """The state is left for `next`; None: this machine or branch ends. `variables` are those that it sets."""
 
     output: Payload
     next: str | None
+    variables: Assigned | None = None
 
 
 class Call(NamedTuple):

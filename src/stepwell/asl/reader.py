@@ -1,10 +1,13 @@
 """Reads one object of a definition field by field and notes each mistake with its address."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from stepwell.asl import expression, template
+from stepwell.asl import expression, jsonata, template
 from stepwell.asl.expression import Expression, InvalidExpression
+from stepwell.asl.jsonata import InvalidQuery
+from stepwell.asl.payload import Payload
+from stepwell.asl.scope import Scope
 from stepwell.asl.template import Fill, InvalidTemplate
 
 
@@ -20,14 +23,24 @@ class Problem(NamedTuple):
 
 
 class Reader:
-    """`at` is the object's address; what is wrong is added to `problems`, which all readers of a definition share."""
+    """`at` is the object's address; what is wrong is added to `problems`, which all readers of a definition share.
 
-    __slots__ = ("at", "fields", "problems")
+    `jsonata` says which query language its fields are in, `state` is the address of the state that they belong to.
+    """
 
-    def __init__(self, fields: dict[str, Any], at: str, problems: list[Problem]) -> None:
+    __slots__ = ("at", "fields", "jsonata", "problems", "state")
+
+    def __init__(
+        self, fields: dict[str, Any], at: str, problems: list[Problem], jsonata: bool = False, state: str = ""
+    ) -> None:
         self.fields = fields
         self.at = at
         self.problems = problems
+        self.jsonata = jsonata
+        self.state = state
+
+    def within(self, fields: dict[str, Any], at: str) -> "Reader":
+        return Reader(fields, at, self.problems, self.jsonata, self.state)
 
     def refuse(self, what: str, field: str = "", code: str = "SCHEMA_VALIDATION_FAILED") -> None:
         self.problems.append(Problem(code, what, self.address(field) if field else self.at or "/"))
@@ -46,7 +59,7 @@ class Reader:
     def allow(self, names: Iterable[str]) -> None:
         for name in self.fields:
             if name not in names:
-                self.refuse("Field is not supported", name)
+                self.refuse(f"Field '{name}' is not supported")
 
     def exclusive(self, *names: str) -> None:
         given = [name for name in names if name in self.fields]
@@ -81,7 +94,7 @@ class Reader:
 
     def object(self, field: str) -> "Reader | None":
         value = self._typed(field, dict, "Object")
-        return None if value is None else Reader(value, self.address(field), self.problems)
+        return None if value is None else self.within(value, self.address(field))
 
     def objects(self, field: str) -> "list[Reader]":
         """The objects in an array that must not be empty."""
@@ -91,7 +104,7 @@ class Reader:
         readers = []
         for index, value in enumerate(values or []):
             if isinstance(value, dict):
-                readers.append(Reader(value, f"{self.address(field)}[{index}]", self.problems))
+                readers.append(self.within(value, f"{self.address(field)}[{index}]"))
             else:
                 self.refuse("Expected value of type Object", f"{field}[{index}]")
         return readers
@@ -123,16 +136,38 @@ class Reader:
         found = self.path(field)
         if found is None:
             return None
-        if found.path is None or found.of_context or found.path.reference is None:
+        if found.path is None or found.of_context or found.variable or found.path.reference is None:
             self.refuse("Value is not a Reference Path: it must name exactly one place in the input", field)
             return None
         return found.path.reference
 
     def template(self, field: str) -> Fill | None:
+        """A payload template in the language of the state."""
         if field not in self.fields:
             return None
+        value = self.fields[field]
+        if self.jsonata:
+            return self._compiled(field, lambda at: jsonata.template(value, at)) or (lambda payload, scope: value)
         try:
-            return template.compile(self.fields[field])
+            return template.compile(value)
         except InvalidTemplate as problem:
             self.refuse(str(problem), field)
             return None
+
+    def query(self, field: str, expected: str) -> Fill | None:
+        """A field whose value is a JSONata expression of that type; None where it is not given as one."""
+        text = self.fields.get(field)
+        if not self.jsonata or not jsonata.is_query(text):
+            return None
+        return self._compiled(field, lambda at: jsonata.compile_typed(str(text), at, expected))
+
+    def _compiled(self, field: str, compile: Callable[[str], Fill | None]) -> Fill | None:  # noqa: A002
+        try:
+            return compile(self.address(field).removeprefix(f"{self.state}/"))
+        except InvalidQuery as problem:
+            self.problems.append(Problem(problem.code, str(problem), f"{self.state}/{problem.location}"))
+            return _never  # so that nobody takes the field for one without an expression
+
+
+def _never(payload: Payload, scope: Scope) -> Any:
+    raise AssertionError("a definition with mistakes is not run")

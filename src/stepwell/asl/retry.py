@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from stepwell.asl.fields import read_placement
+from stepwell.asl.dataflow import go_out
+from stepwell.asl.fields import check_language, read_exit, read_placement
 from stepwell.asl.model import Catcher, Retrier, State
+from stepwell.asl.outcome import Go
 from stepwell.asl.payload import Payload
 from stepwell.asl.reader import Reader
 from stepwell.asl.scope import Scope
@@ -17,7 +19,7 @@ _ALL = "States.ALL"
 _RETRIER = frozenset(
     {"ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy", "Comment"}
 )
-_CATCHER = frozenset({"ErrorEquals", "Next", "ResultPath", "Comment"})
+_CATCHER = frozenset({"ErrorEquals", "Next", "ResultPath", "Comment", "Assign", "Output"})
 _LONGEST_DELAY = 31_622_400
 
 
@@ -71,14 +73,19 @@ def _delay(retrier: Retrier, fired: int, random: "Random") -> float:
     return random.uniform(0, seconds) if retrier.full_jitter else seconds
 
 
-def caught_output(
-    state: State, catcher: Catcher, raw: Payload, error: str | None, cause: str | None, scope: Scope
-) -> Payload:
-    """The error as data, where the catcher's ResultPath wants it. A timeout has an empty cause, other gaps are null."""
+def caught(state: State, catcher: Catcher, raw: Payload, error: str | None, cause: str | None, scope: Scope) -> Go:
+    """On to the catcher's state with the error as data, as the catcher wants it.
+
+    A timeout has an empty cause, other gaps are null.
+    """
     if cause is None and error == "States.Timeout":
         cause = ""
-    caught = Payload.of({"Error": error, "Cause": cause})
-    return catcher.place(raw, caught) if catcher.place else caught
+    output = Payload.of({"Error": error, "Cause": cause})
+    if state.jsonata:
+        return go_out(state.name, catcher.exit, raw, output, scope.with_answer(error=output), catcher.next)
+    assign = catcher.exit.assign
+    variables = assign(output, scope) if assign else None
+    return Go(catcher.place(raw, output) if catcher.place else output, catcher.next, variables)
 
 
 def read_retry(reader: Reader) -> tuple[Retrier, ...]:
@@ -113,8 +120,9 @@ def read_catch(reader: Reader) -> tuple[Catcher, ...]:
 
 def _catcher(entry: Reader, last: bool) -> Catcher:
     entry.allow(_CATCHER)
+    check_language(entry)
     entry.require("Next")
-    return Catcher(_error_names(entry, last), entry.text("Next") or "", read_placement(entry))
+    return Catcher(_error_names(entry, last), entry.text("Next") or "", read_placement(entry), read_exit(entry))
 
 
 def _error_names(entry: Reader, last: bool) -> tuple[str, ...]:

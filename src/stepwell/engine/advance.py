@@ -11,20 +11,10 @@ from stepwell.asl.payload import Payload
 from stepwell.asl.states import check_result, enter, resume
 from stepwell.engine.changes import Changes, Invocation, Reply, Timer
 from stepwell.engine.context import fork_of, scope_of
-from stepwell.engine.execution import (
-    CALLING,
-    ENTERED,
-    FORKED,
-    RETRYING,
-    RUNNING,
-    WAITING,
-    Execution,
-    Frame,
-    fold,
-    forked_of,
-    settle_branch,
-)
+from stepwell.engine.events import exit_details
+from stepwell.engine.execution import RUNNING, Execution, fold, settle_branch
 from stepwell.engine.failure import evaluation_failed, fail, stop_frames
+from stepwell.engine.frames import CALLING, ENTERED, FORKED, RETRYING, WAITING, Frame, forked_of
 from stepwell.engine.tasks import scheduled, voice
 from stepwell.errors import StatesError
 
@@ -110,7 +100,8 @@ def tick(x: Execution, timer: Timer, now: int, random: Random) -> Changes:
     if frame is None or frame.due is None or frame.due > timer.due or timer.stamp != _stamp(frame):
         return changes
     if frame.phase == WAITING:
-        _exit(changes, frame, resume(frame.here, frame.raw, frame.raw, scope_of(x, frame, random)))
+        frame.phase = ENTERED
+        _returned(changes, frame, frame.raw, random)
     elif frame.phase == RETRYING:
         frame.phase, frame.due = ENTERED, None
     elif frame.phase == CALLING:
@@ -188,7 +179,10 @@ def _enter(changes: Changes, frame: Frame, name: str, raw: Payload) -> None:
 
 def _exit(changes: Changes, frame: Frame, go: Go, previous: int | None = None) -> None:
     state = frame.here
-    changes.add(f"{state.type}StateExited", frame, name=state.name, payload=go.output, previous=previous)
+    details = None if go.variables is None else exit_details(go.variables)
+    changes.add(
+        f"{state.type}StateExited", frame, name=state.name, payload=go.output, previous=previous, details=details
+    )
     if go.next is None:
         _end(changes, frame, go.output)
     else:

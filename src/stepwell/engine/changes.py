@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 from stepwell.asl.payload import Payload
 from stepwell.engine.events import Event
-from stepwell.engine.execution import Execution, Frame
+from stepwell.engine.execution import Execution
+from stepwell.engine.frames import Frame
 
 
 class Invocation(NamedTuple):
@@ -50,7 +51,7 @@ class Changes:
 
     def __init__(self, execution: Execution, now: int) -> None:
         self.execution = execution
-        self.now = now  # milliseconds since 1970
+        self.now = execution.now = now  # milliseconds since 1970
         self.events: list[Event] = []
         self.invocations: list[Invocation] = []
         self.timers: list[Timer] = []

@@ -7,12 +7,14 @@ from typing import Any
 from stepwell.asl.outcome import Fork
 from stepwell.asl.scope import Scope
 from stepwell.asl.states import enter
-from stepwell.engine.execution import Execution, Frame, forked_of
+from stepwell.engine.execution import Execution
+from stepwell.engine.frames import Frame, forked_of
 
 
 def scope_of(x: Execution, frame: Frame, random: Random) -> Scope:
     """What the frame's state sees: the context object is built only when it asks for it."""
-    return Scope(lambda: context_object(x, frame, random), frame.entered_at / 1000, random)
+    context = lambda: context_object(x, frame, random)  # noqa: E731
+    return Scope(context, frame.entered_at / 1000, random, frame.variables, x.now)
 
 
 def fork_of(x: Execution, frame: Frame, random: Random) -> Fork:

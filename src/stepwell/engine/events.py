@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from stepwell.asl.assign import Assigned
 from stepwell.asl.payload import Payload
 
 # A fact of ours, kept beside the event that it follows and never shown: which retrier answers a failure, and when.
@@ -40,6 +41,7 @@ SHAPES: dict[str, tuple[str, str]] = {
     "LambdaFunctionSucceeded": ("lambdaFunctionSucceededEventDetails", "output"),
     "LambdaFunctionFailed": ("lambdaFunctionFailedEventDetails", ""),
     "LambdaFunctionTimedOut": ("lambdaFunctionTimedOutEventDetails", ""),
+    "EvaluationFailed": ("evaluationFailedEventDetails", ""),
     "TaskScheduled": ("taskScheduledEventDetails", "parameters"),
     "TaskStarted": ("taskStartedEventDetails", ""),
     "TaskSucceeded": ("taskSucceededEventDetails", "output"),
@@ -66,6 +68,14 @@ def shown(event: Event) -> dict[str, Any]:
     if key and (fields or event.type in _ALWAYS_DETAILED):
         answer[key] = fields
     return answer
+
+
+def exit_details(variables: Assigned | None) -> dict[str, Any] | None:
+    """What a …StateExited event says of the variables that the state has set."""
+    if not variables:
+        return None
+    texts = {name: value.text for name, value in variables.items()}
+    return {"assignedVariables": texts, "assignedVariablesDetails": {"truncated": False}}
 
 
 # AWS writes these details even when they are empty.

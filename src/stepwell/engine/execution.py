@@ -9,77 +9,22 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from stepwell.asl.machine import Machine, State
-from stepwell.asl.outcome import Fork
 from stepwell.asl.payload import Payload
 from stepwell.engine.events import RETRY, Event
-
-# Where a frame stands. Only the first five outlive a commit of a running execution.
-ENTERED, CALLING, RETRYING, WAITING, FORKED = "entered", "calling", "retrying", "waiting", "forked"
-EXITED, FAILED, DONE = "exited", "failed", "done"
+from stepwell.engine.frames import (
+    CALLING,
+    ENTERED,
+    EXITED,
+    FAILED,
+    FORKED,
+    RETRYING,
+    Forked,
+    Frame,
+    forked_of,
+    parent_of,
+)
 
 RUNNING, SUCCEEDED, BROKE, ABORTED, TIMED_OUT = "RUNNING", "SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"
-
-
-class Forked:
-    """A Parallel or Map under way: what its children have answered so far."""
-
-    __slots__ = ("children", "fork", "last", "last_inner", "next", "outputs", "queued", "started", "total")
-
-    def __init__(self, started: int, total: int) -> None:
-        self.started = started  # the id of the event that opened it
-        self.total = total
-        self.next = 0  # the next child to start
-        self.last = started  # what the state's end will point back at
-        self.last_inner = started  # the last event inside the child that ended last
-        self.outputs: list[Payload | None] = [None] * total
-        self.children: dict[int, Frame] = {}  # the open ones, by index
-        self.fork: Fork | None = None  # what the language said; computed again after a restart
-        self.queued = False  # it is being looked after already
-
-
-class Frame:
-    """One thread of control and the state in which it stands."""
-
-    __slots__ = (
-        "before",
-        "call",
-        "counts",
-        "due",
-        "entered",
-        "entered_at",
-        "forked",
-        "index",
-        "last",
-        "machine",
-        "number",
-        "output",
-        "parent",
-        "phase",
-        "raw",
-        "state",
-    )
-
-    def __init__(self, number: int, machine: Machine, parent: "Frame | None", index: int, last: int) -> None:
-        self.number = number
-        self.machine = machine
-        self.parent = parent
-        self.index = index
-        self.last = last  # the id that the frame's next event points back to
-        self.phase = ENTERED
-        self.state: State | None = None
-        self.raw = Payload.of(None)
-        self.output: Payload | None = None
-        self.entered = self.entered_at = self.before = self.call = 0
-        self.due: float | None = None  # epoch seconds: when a wait, a retry or a call's time is over
-        self.counts: list[int] = []
-        self.forked: Forked | None = None
-
-    @property
-    def here(self) -> State:
-        """The state in which the frame stands."""
-        if self.state is None:
-            raise AssertionError("a frame is asked for its state before it has entered one")
-        return self.state
 
 
 class Execution:
@@ -98,6 +43,7 @@ class Execution:
         "name",
         "next_frame",
         "next_part",
+        "now",
         "output",
         "ready",
         "redriven_at",
@@ -117,6 +63,7 @@ class Execution:
         self.error: str | None = None
         self.cause: str | None = None
         self.id = 0  # of the last event
+        self.now = 0  # milliseconds: when what is being decided happens
         self.next_part = 1
         self.started_at = 0
         self.redrives, self.redriven_at = 0, 0
@@ -184,18 +131,6 @@ def settle_branch(execution: Execution, frame: Frame) -> Frame:
     return parent
 
 
-def parent_of(frame: Frame) -> Frame:
-    if frame.parent is None:
-        raise AssertionError("the machine's own frame has no parent")
-    return frame.parent
-
-
-def forked_of(frame: Frame) -> Forked:
-    if frame.forked is None:
-        raise AssertionError("the frame is not in a Parallel or Map")
-    return frame.forked
-
-
 # How each event changes the execution
 
 
@@ -234,6 +169,9 @@ def _branch(state: State, first: str | None) -> tuple[int, Machine]:
 def _exited(x: Execution, event: Event) -> None:
     frame = x.frames[event.frame]
     frame.last, frame.output, frame.phase = event.id, event.payload, EXITED
+    if event.details is not None:
+        texts = event.details["assignedVariables"]
+        frame.variables = {**frame.variables, **{name: Payload.parse(text) for name, text in texts.items()}}
     if frame.forked is not None:
         x.close_fork(frame)
 
@@ -248,6 +186,13 @@ def _scheduled(x: Execution, event: Event) -> None:
 
 def _went_on(x: Execution, event: Event) -> None:
     x.frames[event.frame].last = event.id
+
+
+def _evaluation_failed(x: Execution, event: Event) -> None:
+    frame = x.frames[event.frame]
+    frame.last = event.id
+    if frame.forked is not None:
+        frame.forked.last = event.id
 
 
 def _call_failed(x: Execution, event: Event) -> None:
@@ -341,6 +286,7 @@ _CHANGES: dict[str, Callable[[Execution, Event], Any]] = {
     "MapIterationAborted": _iteration_ended,
     "MapStateSucceeded": _nothing,
     "ParallelStateSucceeded": _nothing,
+    "EvaluationFailed": _evaluation_failed,
     RETRY: _retry,
 }
 

@@ -2,17 +2,27 @@
 
 from random import Random
 
-from stepwell.asl.retry import CatchAt, RetryAfter, caught_output
+from stepwell.asl.jsonata import QueryFailed
+from stepwell.asl.retry import CatchAt, RetryAfter, caught
 from stepwell.asl.retry import answer as answer_to
 from stepwell.engine.changes import Changes, Timer
 from stepwell.engine.context import scope_of
-from stepwell.engine.execution import CALLING, FAILED, FORKED, RETRYING, WAITING, Frame, forked_of
+from stepwell.engine.events import exit_details
+from stepwell.engine.frames import CALLING, FAILED, FORKED, RETRYING, WAITING, Frame, forked_of
 from stepwell.errors import StatesError
 
 
 def evaluation_failed(changes: Changes, frame: Frame, error: StatesError, random: Random) -> None:
     """A state could not be evaluated: the cause names the state and where it was entered, as AWS has it."""
-    fail(changes, frame, error.name, _located(frame, error), random)
+    cause = _located(frame, error)
+    if isinstance(error, QueryFailed):
+        details = {"cause": cause, "error": error.name, "state": frame.here.name}
+        if error.location is not None:
+            details["location"] = error.location
+        # AWS points back where the state's own Entered event does, but for a Wait at that event itself.
+        previous = frame.entered if frame.here.type == "Wait" else frame.before
+        changes.add("EvaluationFailed", frame, previous=previous, details=details)
+    fail(changes, frame, error.name, cause, random)
 
 
 def _located(frame: Frame, error: StatesError) -> str:
@@ -49,21 +59,26 @@ def _catch(
     x, state = changes.execution, frame.here
     _state_failed(changes, frame)
     try:
-        output = caught_output(state, choice.catcher, frame.raw, error, cause, scope_of(x, frame, random))
+        go = caught(state, choice.catcher, frame.raw, error, cause, scope_of(x, frame, random))
     except StatesError as failure:
         _frame_failed(changes, frame, failure.name, _located(frame, failure), random)
         return
-    changes.add(f"{state.type}StateExited", frame, name=state.name, payload=output)
+    details = exit_details(go.variables)
+    changes.add(f"{state.type}StateExited", frame, name=state.name, payload=go.output, details=details)
     target = frame.machine.states[choice.catcher.next]
-    changes.add(f"{target.type}StateEntered", frame, name=target.name, payload=output)
+    changes.add(f"{target.type}StateEntered", frame, name=target.name, payload=go.output)
     if frame not in x.ready:
         x.ready.append(frame)
 
 
 def _state_failed(changes: Changes, frame: Frame) -> None:
-    """A Parallel or Map that nothing retries says so; it points at the last event inside."""
-    if frame.here.type in ("Map", "Parallel") and frame.forked is not None:
-        changes.add(f"{frame.here.type}StateFailed", frame, previous=frame.forked.last)
+    """A Parallel or Map that nothing retries says so; it points at the last event inside.
+
+    In JSONata it says so, too, where it could not begin.
+    """
+    state = frame.here
+    if state.type in ("Map", "Parallel") and (frame.forked is not None or state.jsonata):
+        changes.add(f"{state.type}StateFailed", frame, previous=frame.forked.last if frame.forked else frame.last)
 
 
 def _frame_failed(changes: Changes, frame: Frame, error: str | None, cause: str | None, random: Random) -> None:

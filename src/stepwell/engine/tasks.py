@@ -23,6 +23,8 @@ def voice(resource: str) -> Voice:
     if resource.startswith(LAMBDA_ARN):
         return _LAMBDA
     service, _, action = resource.rpartition(":::")[2].partition(":")
+    if service == "aws-sdk":
+        service, _, action = f"{service}:{action}".rpartition(":")
     return Voice("Task", {"resource": action, "resourceType": service})
 
 
@@ -34,5 +36,35 @@ def scheduled(call: Call) -> tuple[str, Payload, dict[str, Any]]:
         fields["timeoutInSeconds"] = round(call.timeout)
     if call.heartbeat is not None and details is not None:
         fields["heartbeatInSeconds"] = round(call.heartbeat)
+    if call.credentials is not None:
+        fields["taskCredentials"] = {"roleArn": call.credentials.value.get("RoleArn")}
     fields["_resource"] = call.resource
     return f"{stem}Scheduled", call.arguments, fields
+
+
+def lambda_result(answer: Payload, request: str, date: str, trace: str) -> Payload:
+    """What `lambda:invoke` answers: what the function has returned, in the answer of Lambda's own API."""
+    headers = {
+        "Connection": "keep-alive",
+        "Content-Length": str(answer.size),
+        "Content-Type": "application/json",
+        "Date": date,
+        "X-Amz-Executed-Version": "$LATEST",
+        "x-amzn-Remapped-Content-Length": "0",
+        "x-amzn-RequestId": request,
+        "X-Amzn-Trace-Id": trace,
+    }
+    http = {
+        "AllHttpHeaders": {name: [value] for name, value in headers.items()},
+        "HttpHeaders": headers,
+        "HttpStatusCode": 200,
+    }
+    return Payload.of(
+        {
+            "ExecutedVersion": "$LATEST",
+            "Payload": answer.value,
+            "SdkHttpMetadata": http,
+            "SdkResponseMetadata": {"RequestId": request},
+            "StatusCode": 200,
+        }
+    )

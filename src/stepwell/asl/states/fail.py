@@ -22,6 +22,8 @@ def _compile(reader: Reader, branch: Branch) -> _Detail:
 
 
 def _text(reader: Reader, field: str) -> str | Fill | None:
+    if reader.jsonata:
+        return reader.query(field, "string") or reader.text(field)
     reader.exclusive(field, field + "Path")
     found = reader.path(field + "Path", calls=True)
     return looked_up(found, field + "Path") if found else reader.text(field)

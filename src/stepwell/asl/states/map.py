@@ -1,14 +1,16 @@
 """Map: runs one machine for every item of an array. Only the inline mode so far."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from stepwell.asl.dataflow import invalid_path, select_input
+from stepwell.asl.dataflow import invalid_path, leave_with_result, select_input
 from stepwell.asl.expression import Expression
 from stepwell.asl.fields import ARGUMENTS, ERRORS, INPUT_OUTPUT, RESULT
+from stepwell.asl.jsonata import QueryFailed
 from stepwell.asl.jsonpath import PathNotFound
 from stepwell.asl.model import Machine, State
 from stepwell.asl.outcome import Fork
-from stepwell.asl.payload import Payload
+from stepwell.asl.payload import Payload, dumps
 from stepwell.asl.reader import Reader
 from stepwell.asl.scope import Scope
 from stepwell.asl.states.kind import Branch, Kind
@@ -16,24 +18,25 @@ from stepwell.asl.states.limits import Limit, limit_of, read_limit
 from stepwell.asl.template import Fill
 from stepwell.errors import StatesError
 
-_OWN = {"ItemProcessor", "Iterator", "ItemsPath", "ItemSelector", "MaxConcurrency", "MaxConcurrencyPath"}
-_DISTRIBUTED = {
-    "ItemReader",
-    "ItemBatcher",
-    "ResultWriter",
-    "Label",
+_TOLERANCES = {
     "ToleratedFailureCount",
     "ToleratedFailureCountPath",
     "ToleratedFailurePercentage",
     "ToleratedFailurePercentagePath",
 }
+_OWN = {"ItemProcessor", "Iterator", "ItemsPath", "Items", "ItemSelector", "MaxConcurrency", "MaxConcurrencyPath"}
+_DISTRIBUTED = {"ItemReader", "ItemBatcher", "ResultWriter", "Label"}
+
+
+Items = Callable[[Payload, Scope], list[Any]]
 
 
 class _Detail(NamedTuple):
     machine: Machine
-    items: Expression | None
+    items: Items
     selector: Fill | None
     concurrency: Limit
+    tolerances: tuple[tuple[str, Limit], ...]
 
 
 def _compile(reader: Reader, branch: Branch) -> _Detail | None:
@@ -48,10 +51,18 @@ def _compile(reader: Reader, branch: Branch) -> _Detail | None:
     _check_mode(inner)
     return _Detail(
         branch(inner),
-        reader.path("ItemsPath"),
+        _items(reader),
         reader.template("ItemSelector" if reader.has("ItemSelector") else "Parameters"),
         read_limit(reader, "MaxConcurrency", 0),
+        _tolerances(reader),
     )
+
+
+def _tolerances(reader: Reader) -> tuple[tuple[str, Limit], ...]:
+    """AWS reads them in an inline Map too, where they change nothing."""
+    count = ("ToleratedFailureCount", read_limit(reader, "ToleratedFailureCount", 0))
+    percentage = ("ToleratedFailurePercentage", read_limit(reader, "ToleratedFailurePercentage", 0, 100))
+    return tuple(each for each in (count, percentage) if each[1] is not None)
 
 
 def _check_mode(inner: Reader) -> None:
@@ -66,21 +77,44 @@ def _check_mode(inner: Reader) -> None:
 def _enter(state: State, raw: Payload, scope: Scope) -> Fork:
     detail: _Detail = state.detail
     effective = select_input(state, raw, scope)
-    items = _items(detail.items, effective, scope)
+    items = detail.items(effective, scope)
     concurrency = limit_of(detail.concurrency, "MaxConcurrency", 0, effective, scope) or 0
+    for field, limit in detail.tolerances:
+        limit_of(limit, field, 0, effective, scope)
     inputs = _inputs(items, detail.selector, effective, scope)
     return Fork("Map", (detail.machine,), inputs, concurrency, state.name, items)
 
 
-def _items(found: Expression | None, effective: Payload, scope: Scope) -> list[Any]:
-    try:
-        items = found.follow(effective, scope) if found else effective.value
-    except PathNotFound as problem:
-        assert found
-        raise invalid_path(found, problem) from None
+def _items(reader: Reader) -> Items:
+    if not reader.jsonata:
+        return _at_path(reader.path("ItemsPath"))
+    found = reader.query("Items", "array")
+    if found is None and reader.has("Items"):
+        if not isinstance(reader.fields["Items"], list):
+            reader.refuse("Expected value of type Array", "Items")
+        found = reader.template("Items")
+    return found or _whole_input
+
+
+def _whole_input(payload: Payload, scope: Scope) -> list[Any]:
+    items = payload.value
     if not isinstance(items, list):
-        path = found.text if found else "$"
-        raise StatesError("States.Runtime", f'Reference path "{path}" must point to array.')
+        raise QueryFailed(f"Map state input must be an array but was: {dumps(items)}")
+    return items
+
+
+def _at_path(found: Expression | None) -> Items:
+    def items(payload: Payload, scope: Scope) -> list[Any]:
+        try:
+            value = found.follow(payload, scope) if found else payload.value
+        except PathNotFound as problem:
+            assert found
+            raise invalid_path(found, problem) from None
+        if not isinstance(value, list):
+            path = found.text if found else "$"
+            raise StatesError("States.Runtime", f'Reference path "{path}" must point to array.')
+        return value
+
     return items
 
 
@@ -90,4 +124,5 @@ def _inputs(items: list[Any], selector: Fill | None, effective: Payload, scope: 
     return [Payload.of(selector(effective, scope.with_item(at, item))) for at, item in enumerate(items)]
 
 
-MAP = Kind(INPUT_OUTPUT | ARGUMENTS | RESULT | ERRORS | _OWN | _DISTRIBUTED, _compile, _enter)
+_FIELDS = INPUT_OUTPUT | ARGUMENTS | RESULT | ERRORS | _OWN | _TOLERANCES | _DISTRIBUTED
+MAP = Kind(_FIELDS, _compile, _enter, leave_with_result)

@@ -1,6 +1,6 @@
 """Parallel: runs its branches side by side, each with the same input."""
 
-from stepwell.asl.dataflow import build_arguments, select_input
+from stepwell.asl.dataflow import build_arguments, leave_with_result, select_input
 from stepwell.asl.fields import ARGUMENTS, ERRORS, INPUT_OUTPUT, RESULT
 from stepwell.asl.model import Machine, State
 from stepwell.asl.outcome import Fork
@@ -21,4 +21,5 @@ def _enter(state: State, raw: Payload, scope: Scope) -> Fork:
     return Fork("Parallel", machines, [arguments] * len(machines), 0, state.name)
 
 
-PARALLEL = Kind(INPUT_OUTPUT | ARGUMENTS | RESULT | ERRORS | {"Branches"}, _compile, _enter)
+_FIELDS = INPUT_OUTPUT | ARGUMENTS | RESULT | ERRORS | {"Branches", "Arguments"}
+PARALLEL = Kind(_FIELDS, _compile, _enter, leave_with_result)

@@ -1,7 +1,7 @@
 """Pass: hands its input on, or a fixed result."""
 
 from stepwell.asl.dataflow import build_arguments, leave, select_input
-from stepwell.asl.fields import ARGUMENTS, INPUT_OUTPUT
+from stepwell.asl.fields import ARGUMENTS, ASSIGN, INPUT_OUTPUT
 from stepwell.asl.model import State
 from stepwell.asl.outcome import Go
 from stepwell.asl.payload import Payload
@@ -15,9 +15,9 @@ def _compile(reader: Reader, branch: Branch) -> Payload | None:
 
 
 def _enter(state: State, raw: Payload, scope: Scope) -> Go:
-    arguments = build_arguments(state, select_input(state, raw, scope), scope)
+    arguments = raw if state.plain else build_arguments(state, select_input(state, raw, scope), scope)
     fixed: Payload | None = state.detail
     return leave(state, raw, arguments if fixed is None else fixed, scope)
 
 
-PASS = Kind(INPUT_OUTPUT | ARGUMENTS | {"Result"}, _compile, _enter)
+PASS = Kind(INPUT_OUTPUT | ARGUMENTS | ASSIGN | {"Result"}, _compile, _enter)

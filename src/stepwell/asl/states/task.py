@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from stepwell.asl.dataflow import build_arguments, check_size, leave, select_input
+from stepwell.asl.dataflow import build_arguments, check_size, leave_with_result, select_input
 from stepwell.asl.fields import ARGUMENTS, ERRORS, INPUT_OUTPUT, RESULT
 from stepwell.asl.model import State
 from stepwell.asl.outcome import Call, Go
@@ -13,7 +13,8 @@ from stepwell.asl.states.kind import Branch, Kind
 from stepwell.asl.states.limits import Limit, limit_of, read_limit
 from stepwell.asl.template import Fill
 
-_OWN = {"Resource", "TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "HeartbeatSecondsPath", "Credentials"}
+_TIMES = {"TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "HeartbeatSecondsPath"}
+_OWN = _TIMES | {"Resource", "Arguments", "Credentials"}
 
 
 class _Detail(NamedTuple):
@@ -60,7 +61,7 @@ def check_result(state: State, result: Payload) -> None:
 
 def _resume(state: State, raw: Payload, result: Payload, scope: Scope) -> Go:
     check_result(state, result)
-    return leave(state, raw, result, scope)
+    return leave_with_result(state, raw, result, scope)
 
 
 TASK = Kind(INPUT_OUTPUT | ARGUMENTS | RESULT | ERRORS | _OWN, _compile, _enter, _resume)

@@ -5,7 +5,8 @@ from typing import Any
 
 from stepwell.asl.dataflow import leave, select_input
 from stepwell.asl.expression import Expression
-from stepwell.asl.fields import INPUT_OUTPUT
+from stepwell.asl.fields import ASSIGN, INPUT_OUTPUT
+from stepwell.asl.jsonata import Fill, QueryFailed
 from stepwell.asl.jsonpath import PathNotFound, java
 from stepwell.asl.model import State
 from stepwell.asl.outcome import Go, Wait
@@ -25,6 +26,10 @@ def _compile(reader: Reader, branch: Branch) -> Until | None:
     if not any(reader.has(field) for field in _FIELDS):
         reader.refuse(f"One of these fields is required: [{', '.join(_FIELDS)}]")
     reader.exclusive(*_FIELDS)
+    if reader.jsonata:
+        computed = _computed(reader)
+        if computed is not None:
+            return computed
     if reader.has("Seconds"):
         seconds = reader.integer("Seconds", 0, LONGEST) or 0
         return lambda payload, scope: scope.now + seconds
@@ -35,6 +40,31 @@ def _compile(reader: Reader, branch: Branch) -> Until | None:
     if found is None:
         return None
     return _after(found) if by_seconds else _moment(found)
+
+
+def _computed(reader: Reader) -> Until | None:
+    seconds, timestamp = reader.query("Seconds", "number"), reader.query("Timestamp", "string")
+    if seconds is not None:
+        return lambda payload, scope: scope.now + _whole(seconds(payload, scope))
+    return _moment_of(timestamp) if timestamp is not None else None
+
+
+def _whole(seconds: float) -> int:
+    if seconds != int(seconds) or seconds < 0:
+        raise QueryFailed(f"Seconds must be a non-negative integer, but was: {seconds}", "Seconds")
+    return int(seconds)
+
+
+def _moment_of(timestamp: Fill) -> Until:
+    def until(payload: Payload, scope: Scope) -> float:
+        value = timestamp(payload, scope)
+        moment = epoch(value)
+        if moment is None:
+            why = "does not reference a valid ISO-8601 extended offset date-time format string"
+            raise QueryFailed(f"The Timestamp parameter {why}: {value}", "Timestamp")
+        return moment
+
+    return until
 
 
 def _fixed(reader: Reader) -> Until | None:
@@ -96,4 +126,4 @@ def _resume(state: State, raw: Payload, result: Payload, scope: Scope) -> Go:
     return leave(state, raw, select_input(state, raw, scope), scope)
 
 
-WAIT = Kind(INPUT_OUTPUT | set(_FIELDS), _compile, _enter, _resume)
+WAIT = Kind(INPUT_OUTPUT | ASSIGN | set(_FIELDS), _compile, _enter, _resume)

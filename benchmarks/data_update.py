@@ -1,0 +1,93 @@
+"""An UPDATE join in chunks through the whole product, beside the same statement in psql.
+
+Whole product: `stepwell run` from a cold shell, with engine, function processes, plan, ledger and progress. Every run
+works on a fresh copy of the same database. Lanes: 1, 2 and 5.
+"""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+
+from benchmarks.common import VENV_BIN, Command, figure, options, ratio, report, timed
+from benchmarks.dataset import make_visits, new_database, run_psql, server
+
+UPDATE = """
+UPDATE visit AS target
+SET amount = staged.amount * carer.rate, status = 'merged', note = carer.name
+FROM staging AS staged
+JOIN carer ON carer.carer_id = staged.carer_id
+WHERE target.visit_id = staged.visit_id
+"""
+TABLES = """
+CREATE TABLE carer AS
+  SELECT n AS carer_id, 'carer ' || n AS name, 1 + (n % 10)::numeric / 10 AS rate FROM generate_series(0, 4999) AS s(n);
+ALTER TABLE carer ADD PRIMARY KEY (carer_id);
+CREATE TABLE staging AS SELECT visit_id, visit_date, person, carer_id, amount FROM visit WHERE visit_id % 2 = 0
+  ORDER BY visit_date, person;
+ALTER TABLE staging ADD PRIMARY KEY (visit_id);
+CREATE INDEX ON staging (visit_date, person);
+VACUUM ANALYZE carer; VACUUM ANALYZE staging;
+"""
+PIPELINE = """
+from stepwell import Chunks, Pipeline
+pipeline = Pipeline("merge")
+pipeline.sql("task_01", "update.sql", chunks=Chunks("staging", by=("visit_date", "person"), parallel={lanes}))
+"""
+LANES = (1, 2, 5)
+
+
+def main() -> None:
+    parser = options(__doc__ or "", runs=5)
+    parser.add_argument("--rows", type=int, default=4_000_000, help="rows of the target, half of which are updated")
+    chosen = parser.parse_args()
+    with server() as admin, TemporaryDirectory() as name:
+        _prepare(admin, chosen.rows)
+        times: dict[str, list[float]] = {"psql": []} | {_row(lanes): [] for lanes in LANES}
+        for turn in range(chosen.runs + 1):
+            times["psql"].append(_in_psql(admin))
+            for lanes in LANES:
+                times[_row(lanes)].append(_in_chunks(admin, Path(name) / f"{turn}-{lanes}", lanes))
+    rows = {name: figure(seconds[1:]) for name, seconds in times.items()}
+    ratios = {f"speed of {lanes} lanes / psql": ratio(rows, "psql", _row(lanes)) for lanes in LANES}
+    ratios["speed of 5 lanes / 2 lanes"] = ratio(rows, _row(2), _row(5))
+    report(f"UPDATE join of {chosen.rows // 2:,} rows of {chosen.rows:,}", rows, ratios, chosen)
+
+
+def _row(lanes: int) -> str:
+    return f"stepwell run, {lanes} lane{'' if lanes == 1 else 's'}"
+
+
+def _prepare(admin: str, rows: int) -> None:
+    url = new_database(admin, "base")
+    make_visits(url, rows)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in TABLES.split(";"):
+            if statement.strip():
+                connection.execute(statement)
+
+
+def _in_psql(admin: str) -> float:
+    url = new_database(admin, "work", "base")
+    begun = time.perf_counter()
+    run_psql(url, UPDATE)
+    return time.perf_counter() - begun
+
+
+def _in_chunks(admin: str, folder: Path, lanes: int) -> float:
+    url = new_database(admin, "work", "base")
+    folder.mkdir()
+    (folder / "pipeline.py").write_text(PIPELINE.format(lanes=lanes))
+    (folder / "update.sql").write_text(UPDATE)
+    seconds = timed(Command([str(VENV_BIN / "stepwell"), "run"], folder, {"DATABASE_URL": url}))
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT count(*) FROM visit WHERE status = 'merged'").fetchone()
+        expected = connection.execute("SELECT count(*) FROM staging").fetchone()
+    if row != expected:
+        raise SystemExit(f"{row} rows were merged instead of {expected}")
+    return seconds
+
+
+if __name__ == "__main__":
+    main()
