@@ -9,6 +9,7 @@ from stepwell.api.client import Client
 from stepwell.journal.journal import ExecutionRow, Journal
 from stepwell.journal.owners import Owner
 from stepwell.pipeline.pipeline import Pipeline
+from stepwell.progress import VARIABLE
 from stepwell.resources.function import Function
 from stepwell.resources.functions import Functions
 from stepwell.worker import Worker
@@ -20,6 +21,11 @@ def home(folder: Path | None = None) -> Path:
     """Where a project's journal, logs and embedded database are: STEPWELL_HOME, else `.stepwell` in its folder."""
     chosen = os.environ.get("STEPWELL_HOME")
     return Path(chosen) if chosen else (folder or Path.cwd()) / ".stepwell"
+
+
+def progress_url(folder: Path) -> str:
+    """Where the functions of this machine write their progress: STEPWELL_PROGRESS, else a file in the home `folder`."""
+    return os.environ.get(VARIABLE) or f"sqlite:///{(folder / 'progress.db').absolute()}"
 
 
 class Reader:
@@ -54,9 +60,9 @@ class Engine:
     def register(self, pipeline: Pipeline, environment: dict[str, str]) -> str:
         """Make a pipeline's folder a Lambda function of this machine; its ARN."""
         arn = function_arn(pipeline.name)
-        variables = {"STEPWELL_PIPELINE": pipeline.target or "", **environment}
+        ours = {"STEPWELL_PIPELINE": pipeline.target or "", VARIABLE: progress_url(self.folder)}
         timeout = max(task.timeout for task in pipeline.tasks)
-        self.functions.register(Function(arn, HANDLER, Path(pipeline.root or "."), variables, timeout))
+        self.functions.register(Function(arn, HANDLER, Path(pipeline.root or "."), ours | environment, timeout))
         return arn
 
     def row(self, arn: str) -> ExecutionRow:
