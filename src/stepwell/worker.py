@@ -2,12 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable
-from hashlib import sha1
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from stepwell.asl.machine import Machine, parse_machine
 from stepwell.asl.payload import Payload
@@ -15,13 +15,17 @@ from stepwell.engine.advance import advance, answer, fold, pending, redrive, sto
 from stepwell.engine.changes import Changes, Invocation, Reply, Timer
 from stepwell.engine.events import Event
 from stepwell.engine.execution import RUNNING, Execution
-from stepwell.errors import ResourceNotFoundException
-from stepwell.journal.journal import ExecutionRow, InvocationRow, Journal, Save
+from stepwell.errors import JournalError, ResourceNotFoundException, ServiceStopped
+from stepwell.journal.journal import ExecutionRow, InvocationRow, Journal, saved
 from stepwell.journal.owners import Owner, claim_dead
-from stepwell.resources.functions import Functions
+from stepwell.resources.functions import Functions, request_id
+from stepwell.resources.optimised import INVOKE, not_found, result, wanted
 
 POLL = 0.05  # seconds until a wish in the inbox is noticed
+SHARE = 0.02  # seconds of advancing that one commit saves at most
+CHORES = 1.0  # seconds between two rounds of chores
 
+T = TypeVar("T")
 Observer = Callable[[Execution, list[Event]], None]
 
 
@@ -31,6 +35,34 @@ class News(NamedTuple):
     id: int  # the execution's
     invocation: InvocationRow
     reply: Reply | None
+
+
+class Question:
+    """Something that another thread wants done by the loop's thread, which alone uses the journal."""
+
+    __slots__ = ("_done", "_work", "answer", "error")
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._work = work
+        self._done = threading.Lock()
+        self._done.acquire()
+        self.answer: Any = None
+        self.error: BaseException | None = ServiceStopped()
+
+    def work(self) -> None:
+        try:
+            self.answer, self.error = self._work(), None
+        except Exception as error:
+            self.error = error
+
+    def release(self) -> None:
+        self._done.release()
+
+    def wait(self) -> Any:
+        self._done.acquire()
+        if self.error is not None:
+            raise self.error
+        return self.answer
 
 
 class Worker:
@@ -48,11 +80,18 @@ class Worker:
         self._functions = functions
         self._clock = clock
         self.observer: Observer | None = None  # is told of events once they are on disk
+        self.chores: Callable[[], None] | None = None  # what is to be done now and then, also under load
+        self.on_fault: Callable[[int, Exception], None] | None = None  # an execution that breaks us is put aside
         self._random = Random()  # noqa: S311  (jitter and States.MathRandom)
         self._machines: dict[str, Machine] = {}
         self._owned: dict[int, Execution] = {}
         self._timers: list[tuple[float, int, Timer]] = []
-        self._news: SimpleQueue[News] = SimpleQueue()
+        self._ready: dict[int, Execution] = {}  # those that have something to do at once, in turn
+        self._ended: dict[int, list[Callable[[], None]]] = {}
+        self._news: SimpleQueue[News | Question] = SimpleQueue()
+        self._questions: list[Question] = []
+        self._closed = False
+        self._chores_at = 0.0
         self._unsaved: list[tuple[int, Changes]] = []
         self._invocations: list[tuple[int, InvocationRow]] = []
         self._seen = (-1, -1)  # the journal's version when the inbox was last looked at
@@ -78,6 +117,7 @@ class Worker:
             )
             reply = Reply(frame.call, frame.number, None, "Lambda.Unknown", cause)
             self._keep(number, answer(execution, reply, now, self._random))
+        self._queue(number, execution)
 
     def take_over(self, row: ExecutionRow) -> bool:
         """Become the owner of an execution whose owner has died; False while that one lives."""
@@ -89,29 +129,104 @@ class Worker:
         estate.close(finished=not self._journal.owned_by(row.owner))
         return row.id in self._owned
 
+    def inherit(self) -> int:
+        """Take over everything whose owner has died; how many executions that is."""
+        count = 0
+        for owner in self._journal.strangers(self._owner.name):
+            estate = claim_dead(self._journal.folder, owner)
+            if estate is None:
+                continue
+            for number in self._journal.inherit(owner, self._owner.name):
+                with self._guarded(number):
+                    self.adopt(number)
+                count += 1
+            estate.close(finished=True)
+        return count
+
     def _blank(self, row: ExecutionRow) -> Execution:
         machine = self._machines.get(row.definition)
         if machine is None:
             machine = parse_machine(self._journal.catalog.definition(row.definition))
             self._machines[row.definition] = machine
-        return Execution(row.arn, row.machine, row.role, machine)
+        execution = Execution(row.arn, row.machine, row.role, machine)
+        if ":express:" in row.arn:  # its ARN ends with something unique after the name
+            execution.name = row.arn.split(":")[-2]
+        return execution
+
+    def owns(self, number: int) -> bool:
+        return number in self._owned
 
     # The loop
 
     def run(self, until: Callable[[], bool]) -> None:
         """Work until `until` says so; it is asked whenever there is nothing left to do at once."""
-        while True:
-            self._read_inbox()
-            self._fire_timers()
-            self._advance()
-            self._save()
-            if not any(x.ready for x in self._owned.values()):
+        while not self._closed:
+            self._round()
+            if not self._ready:
                 if until():
                     return
                 self._wait()
 
-    def owns(self, number: int) -> bool:
-        return number in self._owned
+    def ask(self, work: Callable[[], T]) -> T:
+        """From another thread: let the loop's thread do this, and wait until what it has saved is on disk."""
+        question = Question(work)
+        self._news.put(question)
+        if self._closed:
+            raise ServiceStopped
+        answer: T = question.wait()
+        return answer
+
+    def when_ended(self, number: int, tell: Callable[[], None]) -> None:
+        """Call `tell` once the end of this execution is on disk; at once if it is not under way."""
+        if number in self._owned:
+            self._ended.setdefault(number, []).append(tell)
+        else:
+            tell()
+
+    def close(self) -> None:
+        """End the loop after this round; also from a signal's handler. Who asks from now on is refused."""
+        self._closed = True
+        self._news.put(Question(lambda: None))
+
+    def refuse(self) -> None:
+        """The loop has ended: nobody is left waiting for its answer."""
+        while not self._news.empty():
+            news = self._news.get()
+            if isinstance(news, Question):
+                news.release()
+
+    def _round(self) -> None:
+        while not self._news.empty():
+            self._take(self._news.get())
+        questions, self._questions = self._questions, []
+        try:
+            with self._journal.together() if questions else nullcontext():
+                for question in questions:
+                    question.work()
+                saved = self._work()
+        except BaseException as error:
+            for question in questions:  # whatever it was answered is not on disk
+                question.error = error
+            raise
+        finally:
+            for question in questions:
+                question.release()
+        for number, changes in saved:
+            self._begin(number, changes)
+        for number in {n for n, changes in saved if changes.execution.status != RUNNING}:
+            self._owned.pop(number, None)
+            for tell in self._ended.pop(number, ()):
+                tell()
+
+    def _work(self) -> list[tuple[int, Changes]]:
+        """Everything that is due now, decided and saved; what follows from it is begun once that is on disk."""
+        if self.chores is not None and self._clock() >= self._chores_at:
+            self.chores()
+            self._chores_at = self._clock() + CHORES
+        self._read_inbox()
+        self._fire_timers()
+        self._advance()
+        return self._save()
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
@@ -123,14 +238,16 @@ class Worker:
             self._take(self._news.get(timeout=min(POLL, max(0.0, due))))
         except Empty:
             return
-        while not self._news.empty():
-            self._take(self._news.get())
 
-    def _take(self, news: "News") -> None:
+    def _take(self, news: "News | Question") -> None:
+        if isinstance(news, Question):
+            self._questions.append(news)
+            return
         self._invocations.append((news.id, news.invocation))
         execution = self._owned.get(news.id)
         if news.reply is not None and execution is not None:
-            self._keep(news.id, answer(execution, news.reply, self._now(), self._random))
+            with self._guarded(news.id):
+                self._keep(news.id, answer(execution, news.reply, self._now(), self._random))
 
     def _read_inbox(self) -> None:
         version = self._journal.version()
@@ -147,27 +264,50 @@ class Worker:
             _, number, timer = heappop(self._timers)
             execution = self._owned.get(number)
             if execution is not None:
-                self._keep(number, tick(execution, timer, self._now(), self._random))
+                with self._guarded(number):
+                    self._keep(number, tick(execution, timer, self._now(), self._random))
 
     def _advance(self) -> None:
-        for number, execution in self._owned.items():
-            if execution.ready:
+        """Each in its turn, until all wait for something or the time of this commit is used up."""
+        until = self._clock() + SHARE
+        while self._ready:
+            number = next(iter(self._ready))
+            execution = self._ready.pop(number)
+            with self._guarded(number):
                 self._keep(number, advance(execution, self._now(), self._random))
+            if self._clock() > until:
+                return
 
     def _keep(self, number: int, changes: Changes) -> None:
         self._unsaved.append((number, changes))
+        self._queue(number, changes.execution)
 
-    def _save(self) -> None:
-        """Commit everything decided since the last time, then begin the work that follows from it."""
+    def _queue(self, number: int, execution: Execution) -> None:
+        """Put it at the end of those that have something to do, if it has."""
+        self._ready.pop(number, None)
+        if execution.ready and execution.status == RUNNING:
+            self._ready[number] = execution
+
+    @contextmanager
+    def _guarded(self, number: int) -> Iterator[None]:
+        """A fault of ours in one execution: where others depend on this loop it is put aside, else it is raised."""
+        try:
+            yield
+        except Exception as fault:
+            if self.on_fault is None or isinstance(fault, JournalError):
+                raise
+            self._owned.pop(number, None)
+            self._ready.pop(number, None)
+            self.on_fault(number, fault)
+
+    def _save(self) -> list[tuple[int, Changes]]:
+        """Commit everything decided since the last time."""
         unsaved, self._unsaved = self._unsaved, []
         invocations, self._invocations = self._invocations, []
-        saves = [_save(number, changes) for number, changes in unsaved if changes.events]
+        saves = [saved(number, changes) for number, changes in unsaved if changes.events]
         if saves or invocations:
             self._journal.commit(self._owner.name, saves, invocations)
-        for number, changes in unsaved:
-            self._begin(number, changes)
-        for number in {n for n, changes in unsaved if changes.execution.status != RUNNING}:
-            self._owned.pop(number, None)
+        return unsaved
 
     # The work that follows
 
@@ -187,37 +327,23 @@ class Worker:
         """In a thread of its own: call the function, hand what came of it to the loop."""
         request = request_id(arn, invocation.call)
         row = InvocationRow(invocation.call, request, "", None, None)
+        resource, event = invocation.resource, invocation.arguments.text
+        if resource == INVOKE:
+            asked = wanted(invocation.arguments.value)
+            resource, event = self._functions.arn_of(asked.function, asked.qualifier), asked.event
         try:
-            process = self._functions.take(invocation.resource, request)
+            process = self._functions.take(resource, request)
         except (ResourceNotFoundException, OSError) as error:
-            reply = Reply(invocation.call, invocation.frame, None, f"Lambda.{type(error).__name__}", str(error))
+            cause = not_found(str(error), request) if invocation.resource == INVOKE else str(error)
+            reply = Reply(invocation.call, invocation.frame, None, f"Lambda.{type(error).__name__}", cause)
             self._news.put(News(number, row, reply))
             return
         row = row._replace(log=process.stream)
         self._news.put(News(number, row, None))
-        response = self._functions.invoke(process, invocation.arguments.text, request)
-        result = None if response.text is None else Payload.parse(response.text)
-        reply = Reply(invocation.call, invocation.frame, result, response.error, response.cause)
+        response = self._functions.invoke(process, event, request)
+        text = response.text
+        if text is not None and invocation.resource == INVOKE:
+            text = result(text, request, process.function.version)
+        answered = None if text is None else Payload.parse(text)
+        reply = Reply(invocation.call, invocation.frame, answered, response.error, response.cause)
         self._news.put(News(number, row._replace(ms=response.ms, mb=response.mb), reply))
-
-
-def request_id(arn: str, call: int) -> str:
-    """An invocation's id follows from its execution and event, so that whoever reads the history finds its log."""
-    digest = sha1(f"{arn}#{call}".encode(), usedforsecurity=False).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"
-
-
-def _save(number: int, changes: Changes) -> Save:
-    x = changes.execution
-    ended = x.status != RUNNING
-    return Save(
-        number,
-        changes.events,
-        x.status,
-        None if x.output is None else x.output.text,
-        x.error,
-        x.cause,
-        changes.now if ended else None,
-        x.redrives,
-        x.redriven_at or None,
-    )

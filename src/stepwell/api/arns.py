@@ -1,5 +1,7 @@
 """The names of things on this machine: ARNs of one account and region, which no AWS account has."""
 
+from typing import NamedTuple
+
 from stepwell.errors import InvalidArn, InvalidName
 
 REGION = "us-east-1"
@@ -8,6 +10,18 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/stepwell"
 
 # What AWS refuses in the name of a machine or an execution.
 _FORBIDDEN = frozenset(" <>{}[]?*\"#%\\^|~`$&,;:/'")
+
+
+class Qualified(NamedTuple):
+    """A state machine's ARN in its parts: a version's ends with a number, an alias's with a name."""
+
+    arn: str  # of the machine itself
+    number: int | None = None
+    alias: str | None = None
+
+    @property
+    def plain(self) -> bool:
+        return self.number is None and self.alias is None
 
 
 def machine_arn(name: str) -> str:
@@ -22,6 +36,19 @@ def execution_arn(machine: str, name: str) -> str:
     return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
 
 
+def express_arn(machine: str, name: str, unique: str) -> str:
+    """An Express execution's name may be used again, so its ARN ends with something that is not."""
+    return f"{machine.replace(':stateMachine:', ':express:')}:{name}:{unique}"
+
+
+def is_express(execution: str) -> bool:
+    return ":express:" in execution
+
+
+def execution_name(arn: str) -> str:
+    return arn.split(":")[-2] if is_express(arn) else arn.rpartition(":")[2]
+
+
 def check_arn(arn: str, kind: str) -> str:
     """An ARN of that kind (`stateMachine`, `execution`); InvalidArn otherwise, in AWS's words."""
     parts = arn.split(":")
@@ -30,6 +57,15 @@ def check_arn(arn: str, kind: str) -> str:
     if parts[5] != kind:
         raise InvalidArn(f"Invalid Arn: 'Resource type not valid in this context: {parts[5]}'")
     return arn
+
+
+def qualified(arn: str) -> Qualified:
+    """A state machine's ARN, taken apart; InvalidArn if it is none."""
+    parts = check_arn(arn, "stateMachine").split(":")
+    if len(parts) == 7:
+        return Qualified(arn)
+    machine, qualifier = ":".join(parts[:7]), ":".join(parts[7:])
+    return Qualified(machine, int(qualifier)) if qualifier.isdecimal() else Qualified(machine, None, qualifier)
 
 
 def check_name(name: str) -> str:

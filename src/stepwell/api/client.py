@@ -4,7 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from stepwell.api.actions import ACTIONS, Door
+from stepwell.api.actions import ACTIONS, Door, perform
+from stepwell.api.door import Later
+from stepwell.errors import UnknownOperationException
 
 
 class Client:
@@ -19,7 +21,10 @@ class Client:
             raise AttributeError(f"the Step Functions client of this machine has no {name}")
 
         def call(**request: Any) -> dict[str, Any]:
-            return {key: _shaped(key, value) for key, value in self._door.call(action, request).items()}
+            answer = perform(self._door, action, request)
+            if isinstance(answer, Later):
+                raise UnknownOperationException(f"{action} is only there where `stepwell serve` runs")
+            return {key: _shaped(key, value) for key, value in answer.items()}
 
         return call
 
@@ -29,5 +34,5 @@ def _shaped(key: str, value: Any) -> Any:
     if isinstance(value, float) and (key.endswith("Date") or key == "timestamp"):
         return datetime.fromtimestamp(value, UTC)
     if isinstance(value, list):
-        return [{k: _shaped(k, v) for k, v in item.items()} for item in value]
+        return [{k: _shaped(k, v) for k, v in item.items()} if isinstance(item, dict) else item for item in value]
     return value

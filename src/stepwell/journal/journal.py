@@ -2,18 +2,22 @@
 
 import json
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from stepwell.asl.payload import Payload, dumps
+from stepwell.engine.changes import Changes
 from stepwell.engine.events import Event
+from stepwell.engine.execution import RUNNING
 from stepwell.errors import ExecutionAlreadyExists, OwnershipLost
 from stepwell.journal.catalog import Catalog
+from stepwell.journal.shelf import Shelf
 from stepwell.journal.store import Store
 
 _COLUMNS = (
     "id, arn, machine, definition, role, status, input, output, error, cause, "
-    "started, stopped, redrives, redriven, last, owner"
+    "started, stopped, redrives, redriven, last, owner, version, alias, revision"
 )
 
 
@@ -36,6 +40,9 @@ class ExecutionRow(NamedTuple):
     redriven: int | None
     last: int
     owner: str
+    version: str | None = None  # the ARN that was started, where it named a version
+    alias: str | None = None
+    revision: str | None = None  # the machine's, when the execution began
 
 
 class InvocationRow(NamedTuple):
@@ -62,6 +69,22 @@ class Save(NamedTuple):
     redriven: int | None
 
 
+def saved(number: int, changes: Changes) -> Save:
+    """What is to be saved of an execution that has changed."""
+    x = changes.execution
+    return Save(
+        number,
+        changes.events,
+        x.status,
+        None if x.output is None else x.output.text,
+        x.error,
+        x.cause,
+        None if x.status == RUNNING else changes.now,
+        x.redrives,
+        x.redriven_at or None,
+    )
+
+
 class Journal:
     """The journal in `folder` (a project's `.stepwell`)."""
 
@@ -69,10 +92,15 @@ class Journal:
         self.folder = folder
         self._store = Store(folder)
         self.catalog = Catalog(self._store)
+        self.shelf = Shelf(self._store)
         self._posted = 0
 
     def close(self) -> None:
         self._store.close()
+
+    def together(self) -> AbstractContextManager[None]:
+        """Everything saved in this block reaches the disk at once, at its end."""
+        return self._store.together()
 
     # Writing
 
@@ -124,6 +152,18 @@ class Journal:
             change = "UPDATE executions SET owner = ? WHERE id = ? AND owner = ?"
             return db.execute(change, (new, number, old)).rowcount == 1
 
+    def strangers(self, owner: str) -> list[str]:
+        """The other owners that executions under way name."""
+        with self._store.reading() as db:
+            query = "SELECT DISTINCT owner FROM executions WHERE status = 'RUNNING' AND owner <> ?"
+            return [row[0] for row in db.execute(query, (owner,))]
+
+    def inherit(self, old: str, new: str) -> list[int]:
+        """Make `new` the owner of all that is under way and names `old`; which that is."""
+        with self._store.transaction() as db:
+            change = "UPDATE executions SET owner = ? WHERE owner = ? AND status = 'RUNNING' RETURNING id"
+            return [row[0] for row in db.execute(change, (new, old)).fetchall()]
+
     def post(self, number: int, kind: str, body: dict[str, Any]) -> None:
         """Put a wish into the inbox of an execution's owner."""
         with self._store.transaction() as db:
@@ -150,10 +190,24 @@ class Journal:
         return self._one("id = ?", number)
 
     def executions(
-        self, machine: str | None = None, status: str | None = None, before: int | None = None, limit: int = 100
+        self,
+        machine: str | None = None,
+        status: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+        version: str | None = None,
+        alias: str | None = None,
+        redriven: bool | None = None,
     ) -> list[ExecutionRow]:
         """The newest first; `before` is the id at which the page before has ended."""
-        conditions = [("machine = ?", machine), ("status = ?", status), ("id < ?", before)]
+        conditions = [
+            ("machine = ?", machine),
+            ("status = ?", status),
+            ("id < ?", before),
+            ("version = ?", version),
+            ("alias = ?", alias),
+            ("(redrives > 0) = ?", redriven),
+        ]
         chosen = [(text, value) for text, value in conditions if value is not None]
         where = f"WHERE {' AND '.join(text for text, _ in chosen)}" if chosen else ""
         query = f"SELECT {_COLUMNS} FROM executions {where} ORDER BY id DESC LIMIT ?"

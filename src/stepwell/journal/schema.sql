@@ -19,7 +19,49 @@ CREATE TABLE machines (
     definition TEXT NOT NULL REFERENCES definitions,
     revision   TEXT,                 -- absent until the first update, as on AWS
     created    INTEGER NOT NULL,     -- milliseconds since 1970, like every time here
-    updated    INTEGER NOT NULL
+    updated    INTEGER NOT NULL,
+    type       TEXT NOT NULL DEFAULT 'STANDARD',
+    settings   TEXT NOT NULL DEFAULT '{}',    -- JSON: loggingConfiguration and the like, as they were given
+    published  INTEGER NOT NULL DEFAULT 0     -- the highest version number ever given
+) WITHOUT ROWID;
+
+-- A version is a machine as it was when it was published.
+CREATE TABLE versions (
+    machine     TEXT NOT NULL,       -- its ARN
+    number      INTEGER NOT NULL,
+    role        TEXT NOT NULL,
+    definition  TEXT NOT NULL REFERENCES definitions,
+    revision    TEXT,
+    description TEXT,
+    settings    TEXT NOT NULL,
+    created     INTEGER NOT NULL,
+    PRIMARY KEY (machine, number)
+) WITHOUT ROWID;
+
+CREATE TABLE aliases (
+    machine     TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    description TEXT,
+    routes      TEXT NOT NULL,       -- JSON: [[version number, weight], …]
+    created     INTEGER NOT NULL,
+    updated     INTEGER NOT NULL,
+    PRIMARY KEY (machine, name)
+) WITHOUT ROWID;
+
+CREATE TABLE tags (
+    resource TEXT NOT NULL,
+    key      TEXT NOT NULL,
+    value    TEXT NOT NULL,
+    PRIMARY KEY (resource, key)
+) WITHOUT ROWID;
+
+-- Lambda functions made through the API; `version` is 0 for $LATEST.
+CREATE TABLE functions (
+    name    TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    settings TEXT NOT NULL,          -- JSON: the configuration as GetFunctionConfiguration answers it
+    folder  TEXT NOT NULL,           -- of its unpacked code, below the journal's own
+    PRIMARY KEY (name, version)
 ) WITHOUT ROWID;
 
 CREATE TABLE executions (
@@ -38,7 +80,10 @@ CREATE TABLE executions (
     redrives   INTEGER NOT NULL DEFAULT 0,
     redriven   INTEGER,
     last       INTEGER NOT NULL,     -- the id of the last event
-    owner      TEXT NOT NULL
+    owner      TEXT NOT NULL,
+    version    TEXT,                 -- the ARN of the machine's version that was started, if one was
+    alias      TEXT,                 -- the ARN of the alias that chose it, if one did
+    revision   TEXT                  -- of the machine when the execution began
 );
 CREATE INDEX executions_of_machine ON executions (machine, id);
 CREATE INDEX executions_running ON executions (machine, owner) WHERE status = 'RUNNING';

@@ -7,8 +7,13 @@ from pathlib import Path
 
 from stepwell.errors import JournalError
 
-VERSION = 1
+VERSION = 2
 _SCHEMA = Path(__file__).with_name("schema.sql")
+_MIGRATIONS = Path(__file__).with_name("migrations")  # N.sql: from version N - 1 to version N
+
+# How a transaction begins, ends, and is undone.
+_WHOLE = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+_PART = ("SAVEPOINT part", "RELEASE part", ("ROLLBACK TO part", "RELEASE part"))
 
 
 class Store:
@@ -16,6 +21,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "journal.db"
+        self._together = False  # transactions are parts of one
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
@@ -28,11 +34,9 @@ class Store:
         version = run("PRAGMA user_version").fetchone()[0]
         if version == 0:
             run("PRAGMA journal_mode = WAL")
+        if version < VERSION:
             with self.transaction():
-                if run("PRAGMA user_version").fetchone()[0] == 0:  # nobody else was faster
-                    for statement in _statements(_SCHEMA.read_text()):
-                        run(statement)
-                    run(f"PRAGMA user_version = {VERSION}")
+                self._build(run("PRAGMA user_version").fetchone()[0])  # somebody else may have been faster
         elif version > VERSION:
             raise JournalError(
                 f"{self.path} was written by a newer Stepwell (journal version {version}, this one knows {VERSION}): "
@@ -40,20 +44,51 @@ class Store:
             )
         run("PRAGMA synchronous = FULL")
 
+    def _build(self, version: int) -> None:
+        """Bring a journal of this version (0: an empty file) to the newest."""
+        scripts = (
+            [_MIGRATIONS / f"{number}.sql" for number in range(version + 1, VERSION + 1)] if version else [_SCHEMA]
+        )
+        for script in scripts:
+            for statement in _statements(script.read_text()):
+                self.connection.execute(statement)
+        self.connection.execute(f"PRAGMA user_version = {VERSION}")
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing; on disk when the block has ended."""
+        """All or nothing; on disk when the block has ended, or when the `together` around it has."""
         connection = self.connection
+        begin, commit, undo = _PART if self._together else _WHOLE
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            if self._together and not connection.in_transaction:
+                connection.execute("BEGIN IMMEDIATE")
+            connection.execute(begin)
             yield connection
-            connection.execute("COMMIT")
+            connection.execute(commit)
         except BaseException as error:
             if connection.in_transaction:
-                connection.execute("ROLLBACK")
+                for statement in undo:
+                    connection.execute(statement)
             if isinstance(error, sqlite3.Error):
                 raise self.refusal(error) from None
             raise
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """The transactions of this block reach the disk at once, at its end; each is still all or nothing."""
+        self._together = True
+        try:
+            yield
+            if self.connection.in_transaction:
+                self.connection.execute("COMMIT")
+        except BaseException as error:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise self.refusal(error) from None
+            raise
+        finally:
+            self._together = False
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

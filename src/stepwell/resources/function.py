@@ -25,10 +25,16 @@ class Function(NamedTuple):
     environment: dict[str, str]
     timeout: float = 900
     memory: int = 1024
+    shown_folder: str | None = None  # what its errors call the folder, if they are not to name it
 
     @property
     def name(self) -> str:
-        return self.arn.rpartition(":")[2]
+        parts = self.arn.split(":")
+        return parts[6] if len(parts) > 6 else parts[-1]
+
+    @property
+    def version(self) -> str:
+        return ":".join(self.arn.split(":")[7:]) or "$LATEST"
 
 
 class Response(NamedTuple):
@@ -74,7 +80,7 @@ class FunctionProcess:
             **function.environment,
             "AWS_LAMBDA_RUNTIME_API": self._line.address,
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_VERSION": function.version,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
             "AWS_LAMBDA_LOG_STREAM_NAME": self.stream,
@@ -93,7 +99,7 @@ class FunctionProcess:
 
     def invoke(self, event: str, request_id: str) -> Response:
         """Run one invocation to its end. The process may be dead afterwards; it is for its owner to ask `alive`."""
-        self._write(f"START RequestId: {request_id} Version: $LATEST\n")
+        self._write(f"START RequestId: {request_id} Version: {self.function.version}\n")
         begun = time.monotonic()
         try:
             waiting = self._next(begun + self.function.timeout)
@@ -117,7 +123,7 @@ class FunctionProcess:
                 return request
             reply(request, "202 Accepted", {}, b'{"status":"OK"}')
             if request.path == f"{API}/init/error":
-                raise _InitFailed(request.body.decode())
+                raise _InitFailed(self._shown(request.body.decode()))
         return None
 
     def _serve(self, waiting: Request, event: str, request_id: str) -> Response:
@@ -135,8 +141,12 @@ class FunctionProcess:
             if request.path == f"{API}/invocation/{request_id}/response":
                 return Response(text, None, None, 0, None)
             if request.path == f"{API}/invocation/{request_id}/error":
-                return _failed(text)
+                return _failed(self._shown(text))
         return self._timed_out(request_id)
+
+    def _shown(self, text: str) -> str:
+        shown = self.function.shown_folder
+        return text if shown is None else text.replace(str(self.function.folder), shown)
 
     def _receive(self, until: float) -> Request | None:
         while (left := until - time.monotonic()) > 0:
@@ -204,7 +214,7 @@ class _InitFailed(Exception):
 
 
 def _blame(name: str, message: str) -> str:
-    return json.dumps({"errorType": name, "errorMessage": message})
+    return json.dumps({"errorType": name, "errorMessage": message}, separators=(",", ":"))
 
 
 def _failed(cause: str) -> Response:

@@ -1,6 +1,7 @@
 """The functions of this machine: registered by ARN, their processes kept warm, one invocation at a time each."""
 
 import threading
+from hashlib import sha1
 from pathlib import Path
 
 from stepwell.errors import ResourceNotFoundException
@@ -25,6 +26,21 @@ class Functions:
             idle = self._idle.pop(function.arn, [])
         for process in idle:
             process.close()
+
+    def forget(self, arn: str) -> None:
+        """Make a function unknown."""
+        self._known.pop(arn, None)
+        with self._lock:
+            idle = self._idle.pop(arn, [])
+        for process in idle:
+            process.close()
+
+    def arn_of(self, function: str, qualifier: str | None = None) -> str:
+        """The ARN under which a function is registered, of its name or an ARN."""
+        if not function.startswith("arn:"):
+            named = (f.arn for f in list(self._known.values()) if f.name == function and f.version == "$LATEST")
+            function = next(named, function)
+        return function if qualifier in (None, "$LATEST") else f"{function}:{qualifier}"
 
     def warm(self, arn: str) -> None:
         """Start a process now that the first invocation will want."""
@@ -79,7 +95,14 @@ class Functions:
 
     def _give_back(self, process: FunctionProcess) -> None:
         with self._lock:
-            if process.alive() and not self._closed:
+            current = self._known.get(process.function.arn) is process.function
+            if process.alive() and current and not self._closed:
                 self._idle.setdefault(process.function.arn, []).append(process)
                 return
         process.close()
+
+
+def request_id(arn: str, call: int) -> str:
+    """An invocation's id follows from its execution and event, so that whoever reads the history finds its log."""
+    digest = sha1(f"{arn}#{call}".encode(), usedforsecurity=False).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"

@@ -124,7 +124,7 @@ def _blame(error: BaseException, request_id: str | None, name: str | None = None
     blame = {"errorMessage": message, "errorType": name, "requestId": request_id or "", "stackTrace": trace}
     shown = "Traceback (most recent call last):\n" + "".join(trace) if trace else ""
     print(f"[ERROR] {name}: {message}\n{shown}", end="", file=sys.stderr, flush=True)
-    return json.dumps(blame, ensure_ascii=False).encode()
+    return json.dumps(blame, ensure_ascii=False, separators=(",", ":")).encode()  # compact, as Lambda has it
 
 
 def _die_with_engine(lifeline: int) -> NoReturn:

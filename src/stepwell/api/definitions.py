@@ -1,0 +1,66 @@
+"""What is refused when a state machine is made or changed: every mistake of its definition, in AWS's words."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from stepwell.api.door import Answer, Door, Request
+from stepwell.asl.machine import examine
+from stepwell.asl.reader import Problem
+from stepwell.errors import InvalidDefinition
+
+
+def check_definition(text: str, type_: str) -> None:
+    problems = _problems(text, type_)
+    if problems:
+        told = ", ".join(f"{p.code}: {p.what} at {p.at}" for p in problems)
+        raise InvalidDefinition(f"Invalid State Machine Definition: '{told}'")
+
+
+def validate_state_machine_definition(_door: Door, request: Request) -> Answer:
+    """Every mistake, each with its address; there are no warnings."""
+    problems = _problems(request["definition"], request.get("type", "STANDARD"))
+    limit = request.get("maxResults") or 100
+    told = [{"severity": "ERROR", "code": p.code, "message": p.what.strip(), "location": p.at} for p in problems]
+    answer: Answer = {"result": "FAIL" if problems else "OK", "diagnostics": told[:limit]}
+    return answer | {"truncated": True} if len(told) > limit else answer
+
+
+def _problems(text: str, type_: str) -> list[Problem]:
+    _, problems = examine(text)
+    if type_ != "EXPRESS":
+        return problems
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return problems
+    return problems + list(_refused_in_express(fields, ""))
+
+
+def _refused_in_express(machine: Any, at: str) -> Iterator[Problem]:
+    """An Express workflow waits for nobody: neither callbacks nor jobs nor activities."""
+    states = machine.get("States") if isinstance(machine, dict) else None
+    for name, state in states.items() if isinstance(states, dict) else ():
+        if not isinstance(state, dict):
+            continue
+        here = f"{at}/States/{name}"
+        told = _refusal(state.get("Resource")) if state.get("Type") == "Task" else None
+        if told:
+            yield Problem(
+                "SCHEMA_VALIDATION_FAILED", f"Express state machine does not support {told}", f"{here}/Resource"
+            )
+        for field in ("Iterator", "ItemProcessor"):
+            yield from _refused_in_express(state.get(field), f"{here}/{field}")
+        branches = state.get("Branches")
+        for index, branch in enumerate(branches if isinstance(branches, list) else ()):
+            yield from _refused_in_express(branch, f"{here}/Branches[{index}]")
+
+
+def _refusal(resource: Any) -> str | None:
+    if not isinstance(resource, str):
+        return None
+    if ":activity:" in resource:
+        return "Activity ARN"
+    if resource.endswith(".waitForTaskToken"):
+        return "'.waitForTaskToken' service integration "  # AWS writes two spaces here
+    return "'.sync' service integration" if resource.endswith((".sync", ".sync:2")) else None

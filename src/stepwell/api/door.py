@@ -1,0 +1,120 @@
+"""What the actions work on, and what they have in common: who is asked for, which page is wanted."""
+
+import binascii
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from random import Random
+from secrets import token_hex
+from typing import Any, NamedTuple
+
+from stepwell.api.arns import Qualified, check_arn, qualified
+from stepwell.asl.machine import Machine, parse_machine
+from stepwell.errors import ExecutionDoesNotExist, InvalidToken, StateMachineDoesNotExist
+from stepwell.journal.catalog import MachineRow
+from stepwell.journal.journal import ExecutionRow, Journal
+
+Request = dict[str, Any]
+Answer = dict[str, Any]
+
+
+class Later(NamedTuple):
+    """An answer that can be given once an execution has ended."""
+
+    execution: int  # its number in the journal
+    answer: Callable[[], Answer]
+
+
+class Door:
+    """What the actions work on. `owner` is who advances what is started here; `started` tells its worker."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        owner: str,
+        started: Callable[[int], None] = lambda _: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.journal = journal
+        self.owner = owner
+        self.started = started
+        self.clock = clock
+        self._machines: dict[str, Machine] = {}
+        self.random = Random()  # noqa: S311  (which version an alias chooses)
+
+    def now(self) -> int:
+        return int(self.clock() * 1000)
+
+    def parsed(self, definition: str) -> Machine:
+        """The machine that a definition describes; `definition` is its hash."""
+        if definition not in self._machines:
+            self._machines[definition] = parse_machine(self.journal.catalog.definition(definition))
+        return self._machines[definition]
+
+    # Who is asked for
+
+    def machine(self, arn: str) -> MachineRow:
+        """A state machine by its own ARN; that of a version or an alias names none."""
+        name = qualified(arn)
+        row = self.journal.catalog.machine(name.arn) if name.plain else None
+        if row is None:
+            raise no_machine(arn)
+        return row
+
+    def machine_of(self, name: Qualified, arn: str) -> MachineRow:
+        """The state machine behind any of its ARNs."""
+        row = self.journal.catalog.machine(name.arn)
+        if row is None:
+            raise no_machine(arn)
+        return row
+
+    def execution(self, arn: str) -> ExecutionRow:
+        row = self.journal.execution(check_arn(arn, "execution"))
+        if row is None:
+            raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn}'")
+        return row
+
+
+def no_machine(arn: str) -> StateMachineDoesNotExist:
+    return StateMachineDoesNotExist(f"State Machine Does Not Exist: '{arn}'")
+
+
+def new_id() -> str:
+    """Something unique in the form of a UUID."""
+    digits = token_hex(16)
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+# Pages: a token is where the page before has ended, wrapped so that nobody takes it for something else
+
+
+def size_of(request: Request, usual: int = 100) -> int:
+    return request.get("maxResults") or usual
+
+
+def token_of(request: Request) -> str | None:
+    token = request.get("nextToken")
+    if token is None:
+        return None
+    try:
+        text = b64decode(token, validate=True).decode()
+    except (binascii.Error, ValueError):
+        text = ""
+    if not text.startswith("after:"):
+        raise InvalidToken("Invalid Token: 'Invalid token'")
+    return text.removeprefix("after:")
+
+
+def number_of(request: Request) -> int | None:
+    token = token_of(request)
+    if token is not None and not token.isdecimal():
+        raise InvalidToken("Invalid Token: 'Invalid token'")
+    return None if token is None else int(token)
+
+
+def page(field: str, items: list[Answer], limit: int, keys: list[str]) -> Answer:
+    """One item more than the limit was asked for: whether it is there says if there is another page."""
+    answer: Answer = {field: items[:limit]}
+    if len(items) > limit:
+        answer["nextToken"] = b64encode(f"after:{keys[limit - 1]}".encode()).decode()
+    return answer

@@ -1,0 +1,217 @@
+"""Executions: started, looked at, stopped, redriven."""
+
+import json
+from typing import Any
+
+from stepwell.api.arns import check_name, execution_arn, execution_name, express_arn, qualified
+from stepwell.api.door import Answer, Door, Later, Request, new_id, number_of, page, size_of
+from stepwell.api.versions import chosen_version, version_arn
+from stepwell.asl.payload import Payload
+from stepwell.engine.advance import start
+from stepwell.engine.events import shown
+from stepwell.engine.execution import Execution
+from stepwell.errors import (
+    ExecutionAlreadyExists,
+    ExecutionNotRedrivable,
+    InvalidExecutionInput,
+    StateMachineTypeNotSupported,
+    ValidationException,
+)
+from stepwell.journal.catalog import MachineRow, VersionRow
+from stepwell.journal.journal import ExecutionRow
+
+ENDED = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
+LARGEST_INPUT = 262_144  # bytes
+_BILLED_MS, _BILLED_MB = 100, 64  # what AWS rounds an Express execution's bill up to
+
+
+def start_execution(door: Door, request: Request) -> Answer:
+    """A second call with the same name and input, while the first is under way, answers the first."""
+    row, started = _start(door, request)
+    if started:
+        door.started(row.id)
+    return {"executionArn": row.arn, "startDate": row.started / 1000}
+
+
+def start_sync_execution(door: Door, request: Request) -> Later:
+    """Start an Express execution; the answer is its end."""
+    arn = request["stateMachineArn"]
+    if door.machine_of(qualified(arn), arn).type != "EXPRESS":
+        raise StateMachineTypeNotSupported
+    row, _ = _start(door, request)
+    door.started(row.id)
+    return Later(row.id, lambda: _sync_answer(door, row))
+
+
+def _start(door: Door, request: Request) -> tuple[ExecutionRow, bool]:
+    """The execution, and whether it is new."""
+    arn, now = request["stateMachineArn"], door.now()
+    name = qualified(arn)
+    machine = door.machine_of(name, arn)
+    version = None if name.plain else chosen_version(door, name, arn)
+    text = request.get("input", "{}")
+    _check_input(text)
+    given = check_name(request["name"]) if request.get("name") else new_id()
+    if machine.type == "EXPRESS":
+        own = express_arn(machine.arn, given, new_id())
+    else:
+        own = execution_arn(machine.arn, given)
+        twin = door.journal.execution(own)
+        if twin is not None:
+            if twin.status == "RUNNING" and twin.input == text:
+                return twin, False
+            raise ExecutionAlreadyExists(f"Execution Already Exists: '{own}'")
+    chosen: MachineRow | VersionRow = version or machine
+    execution = Execution(own, machine.arn, chosen.role, door.parsed(chosen.definition))
+    execution.name = given
+    changes = start(execution, text, now)
+    row = ExecutionRow(
+        0, own, machine.arn, chosen.definition, chosen.role, "RUNNING", text,
+        None, None, None, now, None, 0, None, 1, door.owner,
+        version and version_arn(version), arn if name.alias else None, chosen.revision,
+    )  # fmt: skip
+    return row._replace(id=door.journal.start(row, changes.events)), True
+
+
+def describe_execution(door: Door, request: Request) -> Answer:
+    row = door.execution(request["executionArn"])
+    answer = {
+        "executionArn": row.arn,
+        "stateMachineArn": row.machine,
+        "name": execution_name(row.arn),
+        "status": row.status,
+        "startDate": row.started / 1000,
+        "input": row.input,
+        "inputDetails": {"included": True},
+        "redriveCount": row.redrives,
+        "redriveStatus": "REDRIVABLE" if row.status in ENDED[1:] else "NOT_REDRIVABLE",
+    }
+    answer |= _ending(row) | _started_as(row)
+    if row.status not in ENDED[1:]:
+        answer["redriveStatusReason"] = _not_redrivable(row)
+    return answer
+
+
+def _ending(row: ExecutionRow) -> Answer:
+    """The fields that only an execution that has ended, or was redriven, has."""
+    fields = {"error": row.error, "cause": row.cause, "output": row.output}
+    answer: Answer = {key: value for key, value in fields.items() if value is not None}
+    if row.output is not None:
+        answer["outputDetails"] = {"included": True}
+    if row.stopped is not None:
+        answer["stopDate"] = row.stopped / 1000
+    if row.redriven is not None:
+        answer["redriveDate"] = row.redriven / 1000
+    return answer
+
+
+def _started_as(row: ExecutionRow) -> Answer:
+    """The version and the alias under which it was started, where it was."""
+    named = {"stateMachineVersionArn": row.version, "stateMachineAliasArn": row.alias}
+    return {key: value for key, value in named.items() if value is not None}
+
+
+def _not_redrivable(row: ExecutionRow) -> str:
+    return f"Execution is {row.status} and cannot be redriven"
+
+
+def _sync_answer(door: Door, row: ExecutionRow) -> Answer:
+    ended = door.journal.execution_by_id(row.id) or row
+    ms = max(_BILLED_MS, -(-((ended.stopped or door.now()) - ended.started) // 100) * 100)
+    return {
+        "executionArn": ended.arn,
+        "stateMachineArn": ended.machine,
+        "name": execution_name(ended.arn),
+        "status": ended.status,
+        "startDate": ended.started / 1000,
+        "input": ended.input,
+        "inputDetails": {"included": True},
+        "billingDetails": {"billedDurationInMilliseconds": ms, "billedMemoryUsedInMB": _BILLED_MB},
+        **_ending(ended),
+        "outputDetails": {"included": True},
+    }
+
+
+def list_executions(door: Door, request: Request) -> Answer:
+    """Of a machine, of one of its versions, of an alias; in this process also of all machines."""
+    arn, limit = request.get("stateMachineArn"), size_of(request)
+    machine = version = alias = None
+    if arn is not None:
+        name = qualified(arn)
+        row = door.machine_of(name, arn)
+        if row.type == "EXPRESS":
+            raise StateMachineTypeNotSupported
+        machine, version, alias = name.arn, arn if name.number is not None else None, arn if name.alias else None
+    redriven = {"REDRIVEN": True, "NOT_REDRIVEN": False}.get(request.get("redriveFilter", ""))
+    before = number_of(request)
+    rows = door.journal.executions(machine, request.get("statusFilter"), before, limit + 1, version, alias, redriven)
+    items: list[Answer] = [
+        {
+            "executionArn": row.arn,
+            "stateMachineArn": row.machine,
+            "name": execution_name(row.arn),
+            "status": row.status,
+            "startDate": row.started / 1000,
+        }
+        | ({"redriveCount": row.redrives} if row.redrives else {})
+        | {key: value for key, value in _ending(row).items() if key in ("stopDate", "redriveDate")}
+        | _started_as(row)
+        for row in rows
+    ]
+    return page("executions", items, limit, [str(row.id) for row in rows])
+
+
+def get_execution_history(door: Door, request: Request) -> Answer:
+    """Pages by the key of the last event read, so that the last page costs what the first does."""
+    row = door.execution(request["executionArn"])
+    limit, reverse, after = size_of(request), bool(request.get("reverseOrder")), number_of(request)
+    if after is None:
+        after = row.last + 1 if reverse else 0
+    events = door.journal.history(row.id, after, limit + 1, reverse)
+    items = [shown(event) for event in events]
+    if request.get("includeExecutionData") is False:
+        items = [_without_data(item) for item in items]
+    return page("events", items, limit, [str(event.id) for event in events])
+
+
+def _without_data(event: Answer) -> Answer:
+    hidden = ("input", "output", "parameters", "inputDetails", "outputDetails")
+    return {
+        key: {k: v for k, v in value.items() if k not in hidden} if isinstance(value, dict) else value
+        for key, value in event.items()
+    }
+
+
+def stop_execution(door: Door, request: Request) -> Answer:
+    """The owner is asked to stop it; an execution that has ended stays as it is."""
+    row = door.execution(request["executionArn"])
+    if row.status == "RUNNING":
+        wish: dict[str, Any] = {key: request[key] for key in ("error", "cause") if key in request}
+        door.journal.post(row.id, "stop", wish)
+    return {"stopDate": (row.stopped or door.now()) / 1000}
+
+
+def redrive_execution(door: Door, request: Request) -> Answer:
+    row = door.execution(request["executionArn"])
+    if row.status not in ENDED[1:] or not door.journal.reopen(row.id, door.owner):
+        raise ExecutionNotRedrivable(f"Execution is not redrivable: '{row.arn}': {_not_redrivable(row)}")
+    door.started(row.id)
+    return {"redriveDate": door.now() / 1000}
+
+
+def _check_input(text: str) -> None:
+    try:
+        json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        from stepwell.api.jackson import complaint
+
+        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{complaint(text)}'") from None
+    if Payload.parse(text).size > LARGEST_INPUT:
+        raise ValidationException(
+            "1 validation error detected: Value at 'input' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {LARGEST_INPUT}"
+        )
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)

@@ -1,0 +1,149 @@
+"""State machines: made, changed, looked at, removed."""
+
+import json
+from typing import Any
+
+from stepwell.api.arns import ROLE, check_name, machine_arn, qualified
+from stepwell.api.definitions import check_definition
+from stepwell.api.door import Answer, Door, Request, new_id, page, size_of, token_of
+from stepwell.api.references import variable_references
+from stepwell.api.tags import pairs
+from stepwell.api.versions import chosen_version, publish, version_arn
+from stepwell.asl.payload import dumps
+from stepwell.errors import MissingRequiredParameter, StateMachineAlreadyExists, ValidationException
+from stepwell.journal.catalog import MachineRow, hash_of
+
+_SETTINGS = ("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
+_USUAL: dict[str, Any] = {
+    "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
+    "tracingConfiguration": {"enabled": False},
+}
+
+
+def create_state_machine(door: Door, request: Request) -> Answer:
+    """The same again is no mistake, whatever its role and tags; another definition, type or setting is."""
+    text, now, type_ = request["definition"], door.now(), request.get("type", "STANDARD")
+    arn = machine_arn(check_name(request["name"]))
+    _check_description(request)
+    check_definition(text, type_)
+    settings = _settings(request, "{}")
+    row = door.journal.catalog.machine(arn)
+    if row is None:
+        role = request.get("roleArn", ROLE)
+        row = MachineRow(arn, request["name"], role, hash_of(text), None, now, now, type_, settings)
+        door.journal.catalog.save_machine(row, text)
+        door.journal.catalog.tag(arn, pairs(request.get("tags") or []))
+    elif (row.definition, row.type, row.settings) != (hash_of(text), type_, settings):
+        raise StateMachineAlreadyExists(f"State Machine Already Exists: '{arn}'")
+    return {"stateMachineArn": arn, "creationDate": row.created / 1000} | _published(door, row, request)
+
+
+def update_state_machine(door: Door, request: Request) -> Answer:
+    """Executions that are under way keep the definition that they began with."""
+    row, now = door.machine(request["stateMachineArn"]), door.now()
+    if not any(key in request for key in ("definition", "roleArn", *_SETTINGS)):
+        raise MissingRequiredParameter
+    _check_description(request)
+    text = request.get("definition") or door.journal.catalog.definition(row.definition)
+    check_definition(text, row.type)
+    changed = row._replace(
+        definition=hash_of(text), role=request.get("roleArn", row.role), settings=_settings(request, row.settings)
+    )
+    if changed != row:
+        changed = changed._replace(revision=new_id(), updated=now)
+        door.journal.catalog.save_machine(changed, text)
+    answer: Answer = {"updateDate": now / 1000}
+    if changed.revision is not None:
+        answer["revisionId"] = changed.revision
+    return answer | _published(door, changed, request)
+
+
+def describe_state_machine(door: Door, request: Request) -> Answer:
+    """The machine as it is now; by the ARN of a version or an alias, as it was published."""
+    name = qualified(request["stateMachineArn"])
+    row = door.machine_of(name, request["stateMachineArn"])
+    version = None if name.plain else chosen_version(door, name, request["stateMachineArn"])
+    shown = row if version is None else version
+    text = door.journal.catalog.definition(shown.definition)
+    answer: Answer = {
+        "stateMachineArn": row.arn if version is None else version_arn(version),
+        "name": row.name,
+        "status": "ACTIVE",
+        "definition": text,
+        "roleArn": shown.role,
+        "type": row.type,
+        "creationDate": shown.created / 1000,
+        **_shown_settings(shown.settings),
+        **_revision(shown.revision),
+        **variable_references(text),
+    }
+    if version is not None and version.description is not None:
+        answer["description"] = version.description
+    return answer
+
+
+def describe_state_machine_for_execution(door: Door, request: Request) -> Answer:
+    """The definition that the execution began with, which may not be the machine's any more."""
+    row = door.execution(request["executionArn"])
+    machine = door.journal.catalog.machine(row.machine)
+    text = door.journal.catalog.definition(row.definition)
+    return {
+        "stateMachineArn": row.machine,
+        "name": row.machine.rpartition(":")[2],
+        "definition": text,
+        "roleArn": row.role,
+        "updateDate": (machine.updated if machine else row.started) / 1000,
+        **_shown_settings(machine.settings if machine else "{}"),
+        **_revision(row.revision),
+        **variable_references(text),
+    }
+
+
+def delete_state_machine(door: Door, request: Request) -> Answer:
+    """Executions that are under way go on; that there is no such machine is no mistake."""
+    name = qualified(request["stateMachineArn"])
+    if not name.plain:
+        raise ValidationException("State Machine ARN must not be qualified with a version or an alias")
+    door.journal.catalog.delete_machine(name.arn)
+    return {}
+
+
+def list_state_machines(door: Door, request: Request) -> Answer:
+    limit = size_of(request)
+    rows = door.journal.catalog.machines(token_of(request) or "", limit + 1)
+    machines: list[Answer] = [
+        {"stateMachineArn": row.arn, "name": row.name, "type": row.type, "creationDate": row.created / 1000}
+        for row in rows
+    ]
+    return page("stateMachines", machines, limit, [row.name for row in rows])
+
+
+def publish_state_machine_version(door: Door, request: Request) -> Answer:
+    row = door.machine(request["stateMachineArn"])
+    version = publish(door, row, request.get("description"), request.get("revisionId"))
+    return {"stateMachineVersionArn": version_arn(version), "creationDate": version.created / 1000}
+
+
+def _published(door: Door, row: MachineRow, request: Request) -> Answer:
+    if not request.get("publish"):
+        return {}
+    return {"stateMachineVersionArn": version_arn(publish(door, row, request.get("versionDescription"), None))}
+
+
+def _check_description(request: Request) -> None:
+    if "versionDescription" in request and not request.get("publish"):
+        raise ValidationException("Version description can only be set when publish is true")
+
+
+def _settings(request: Request, before: str) -> str:
+    return dumps(json.loads(before) | {key: request[key] for key in _SETTINGS if key in request})
+
+
+def _shown_settings(text: str) -> Answer:
+    given: Answer = json.loads(text)
+    usual = {key: value | given.pop(key, {}) for key, value in _USUAL.items()}
+    return usual | given
+
+
+def _revision(revision: str | None) -> Answer:
+    return {} if revision is None else {"revisionId": revision}

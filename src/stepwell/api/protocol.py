@@ -1,0 +1,70 @@
+"""AWS's JSON protocol: bytes to a request, an answer or an error back to bytes."""
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from stepwell.api.validation import validate
+from stepwell.asl.payload import dumps
+from stepwell.errors import (
+    SerializationException,
+    StepwellError,
+    UnknownOperationException,
+    ValidationException,
+)
+
+STEP_FUNCTIONS = "AWSStepFunctions."
+JSON_1_0 = "application/x-amz-json-1.0"
+
+Perform = Callable[[str, dict[str, Any]], dict[str, Any]]  # an action by its AWS name
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def step_functions(perform: Perform, known: frozenset[str], target: str, body: bytes) -> Reply:
+    """One request of the Step Functions API."""
+    action = target.removeprefix(STEP_FUNCTIONS)
+    if not target.startswith(STEP_FUNCTIONS) or action not in known:
+        raise UnknownOperationException(f"The action {action or '(none)'} is not served here")
+    request = read_json(body)
+    validate(action, request)
+    if action == "ListExecutions" and not ({"stateMachineArn", "mapRunArn"} & request.keys()):
+        raise ValidationException("Must provide a State Machine ARN or Map Run ARN")
+    answer = perform(action, request)
+    return Reply(200, {"Content-Type": JSON_1_0}, dumps(answer).encode())
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """A JSON object; nothing counts as an empty one, and a field that is null as one that is not there."""
+    try:
+        value = json.loads(body or b"{}", parse_constant=_refuse)
+        if b"\\ud" in body.lower():  # half of a surrogate pair: no text that could be stored
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise SerializationException("The body is not JSON") from None
+    if not isinstance(value, dict):
+        raise SerializationException("Unexpected token: expected start of structure or map")
+    request: dict[str, Any] = _without_nulls(value)
+    return request
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def refusal(error: StepwellError, rest: bool = False) -> Reply:
+    """An error as AWS's clients read it: by the body's `__type`, in REST APIs by a header."""
+    kind = "Server" if error.status >= 500 else "User"
+    headers = {"Content-Type": "application/json" if rest else JSON_1_0, "x-amzn-ErrorType": error.code}
+    body = {"Type": kind, "Message": error.message} if rest else {}
+    return Reply(error.status, headers, dumps({"__type": error.code, "message": error.message, **body}).encode())

@@ -1,0 +1,69 @@
+"""The Lambda API's paths: which of its actions a request means, and what its answer looks like."""
+
+from base64 import b64encode
+from collections.abc import Callable
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from stepwell.api import functions
+from stepwell.api.functions import Shop
+from stepwell.api.http import FUNCTIONS, Call
+from stepwell.api.protocol import Reply, read_json
+from stepwell.api.validation import validate
+from stepwell.asl.payload import dumps
+from stepwell.errors import UnknownOperationException
+
+_JSON = {"Content-Type": "application/json"}
+
+# (method, what follows the function's name) → action, its AWS name, status. The collection itself has no name.
+_ACTIONS: dict[tuple[str, str | None], tuple[Callable[[Shop, dict[str, Any]], Any], str, int]] = {
+    ("POST", None): (functions.create_function, "CreateFunction", 201),
+    ("GET", None): (functions.list_functions, "ListFunctions", 200),
+    ("GET", ""): (functions.get_function, "GetFunction", 200),
+    ("DELETE", ""): (functions.delete_function, "DeleteFunction", 204),
+    ("GET", "configuration"): (functions.get_function_configuration, "GetFunctionConfiguration", 200),
+    ("PUT", "configuration"): (functions.update_function_configuration, "UpdateFunctionConfiguration", 200),
+    ("PUT", "code"): (functions.update_function_code, "UpdateFunctionCode", 200),
+    ("GET", "versions"): (functions.list_versions_by_function, "ListVersionsByFunction", 200),
+    ("POST", "versions"): (functions.publish_version, "PublishVersion", 201),
+}
+
+
+def lambda_(shop: Shop, call: Call) -> Reply:
+    """One request of the Lambda API."""
+    url = urlsplit(call.path)
+    name, _, rest = unquote(url.path.removeprefix(FUNCTIONS).strip("/")).partition("/")
+    query = {key: values[0] for key, values in parse_qs(url.query).items()}
+    if (call.method, rest) == ("POST", "invocations"):
+        return _invoke(shop, call, {"FunctionName": name, **query})
+    found = _ACTIONS.get((call.method, rest if name else None))
+    if found is None:
+        raise UnknownOperationException(f"{call.method} {url.path} is not served here")
+    action, operation, status = found
+    request = read_json(call.body) | _numbers(query) | ({"FunctionName": name} if name else {})
+    validate(f"Lambda.{operation}", request)
+    answer = action(shop, request)
+    return Reply(status, _JSON, b"" if answer is None else dumps(answer).encode())
+
+
+def _numbers(query: dict[str, str]) -> dict[str, Any]:
+    return {key: int(value) if key == "MaxItems" and value.isdecimal() else value for key, value in query.items()}
+
+
+def _invoke(shop: Shop, call: Call, request: dict[str, Any]) -> Reply:
+    kind = call.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+    log = call.headers.get("X-Amz-Log-Type", "None")
+    validate("Lambda.Invoke", {**request, "InvocationType": kind, "LogType": log})
+    headers = _JSON | {"X-Amz-Executed-Version": shop.find(request).settings["Version"]}
+    if kind == "DryRun":
+        return Reply(204, headers, b"")
+    if kind == "Event":
+        Thread(target=functions.invoke, args=(shop, request, call.body), daemon=True).start()
+        return Reply(202, headers, b"")
+    invoked = functions.invoke(shop, request, call.body)
+    if invoked.failed:
+        headers["X-Amz-Function-Error"] = "Unhandled"
+    if log == "Tail":
+        headers["X-Amz-Log-Result"] = b64encode(invoked.log[-4096:]).decode()
+    return Reply(200, headers, invoked.text.encode())

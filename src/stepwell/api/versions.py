@@ -1,0 +1,171 @@
+"""Versions of a state machine, and the aliases that divide executions among two of them."""
+
+from stepwell.api.arns import Qualified, qualified
+from stepwell.api.door import Answer, Door, Request, no_machine, number_of, page, size_of, token_of
+from stepwell.errors import ConflictException, InvalidArn, ResourceNotFound, ValidationException
+from stepwell.journal.catalog import AliasRow, MachineRow, VersionRow
+
+INITIAL = "INITIAL"  # what AWS calls the revision of a machine that was never updated
+
+
+def version_arn(version: VersionRow) -> str:
+    return f"{version.machine}:{version.number}"
+
+
+def publish(door: Door, row: MachineRow, description: str | None, revision: str | None) -> VersionRow:
+    """A revision is published once; a number is never given again."""
+    if revision is not None and revision != (row.revision or INITIAL):
+        raise ConflictException(
+            f"Failed to publish the State Machine version for revision {revision}. "
+            f"The current State Machine revision is {row.revision or INITIAL}."
+        )
+    for version in door.journal.catalog.versions(row.arn):
+        if version.revision == row.revision:
+            return version
+    number = row.published + 1
+    version = VersionRow(row.arn, number, row.role, row.definition, row.revision, description, row.settings, door.now())
+    door.journal.catalog.publish(version)
+    return version
+
+
+def chosen_version(door: Door, name: Qualified, arn: str) -> VersionRow:
+    """The version that an ARN names; an alias chooses one by weight."""
+    number = name.number
+    if number is None:
+        alias = door.journal.catalog.alias(name.arn, name.alias or "")
+        if alias is None:
+            raise no_machine(arn)
+        numbers, weights = zip(*alias.routes, strict=True)
+        number = door.random.choices(numbers, weights)[0]
+    version = door.journal.catalog.version(name.arn, number)
+    if version is None:
+        raise no_machine(arn)
+    return version
+
+
+def list_state_machine_versions(door: Door, request: Request) -> Answer:
+    row = door.machine(request["stateMachineArn"])
+    limit = size_of(request)
+    versions = door.journal.catalog.versions(row.arn, number_of(request), limit + 1)
+    items: list[Answer] = [
+        {"stateMachineVersionArn": version_arn(version), "creationDate": version.created / 1000} for version in versions
+    ]
+    return page("stateMachineVersions", items, limit, [str(version.number) for version in versions])
+
+
+def delete_state_machine_version(door: Door, request: Request) -> Answer:
+    """That there is none is no mistake; that an alias names it is."""
+    name = qualified(request["stateMachineVersionArn"])
+    if name.number is None:
+        raise ValidationException("Resource type not valid in this context: a version's ARN is expected")
+    users = [alias.name for alias in door.journal.catalog.aliases(name.arn) if name.number in dict(alias.routes)]
+    if users:
+        raise ConflictException(
+            "Version to be deleted must not be referenced by an alias. "
+            f"Current list of aliases referencing this version: [{', '.join(users)}]"
+        )
+    door.journal.catalog.delete_version(name.arn, name.number)
+    return {}
+
+
+# Aliases
+
+
+def create_state_machine_alias(door: Door, request: Request) -> Answer:
+    """The same again is no mistake; another routing under the same name is."""
+    machine, routes = _routes(door, request["routingConfiguration"])
+    now, name = door.now(), request["name"]
+    existing = door.journal.catalog.alias(machine, name)
+    if existing is None:
+        existing = AliasRow(machine, name, request.get("description"), routes, now, now)
+        door.journal.catalog.save_alias(existing)
+    elif (existing.routes, existing.description) != (routes, request.get("description")):
+        raise ConflictException(
+            "Failed to create alias because an alias with the same name and a different routing configuration "
+            "already exists."
+        )
+    return {"stateMachineAliasArn": _alias_arn(existing), "creationDate": existing.created / 1000}
+
+
+def update_state_machine_alias(door: Door, request: Request) -> Answer:
+    alias = _alias(door, request)
+    if "routingConfiguration" in request:
+        machine, routes = _routes(door, request["routingConfiguration"])
+        if machine != alias.machine:
+            raise ValidationException("Routing configuration must contain versions of the alias's own state machine.")
+        alias = alias._replace(routes=routes)
+    alias = alias._replace(description=request.get("description", alias.description), updated=door.now())
+    door.journal.catalog.save_alias(alias)
+    return {"updateDate": alias.updated / 1000}
+
+
+def describe_state_machine_alias(door: Door, request: Request) -> Answer:
+    alias = _alias(door, request)
+    routes = [
+        {"stateMachineVersionArn": f"{alias.machine}:{number}", "weight": weight} for number, weight in alias.routes
+    ]
+    answer: Answer = {
+        "stateMachineAliasArn": _alias_arn(alias),
+        "name": alias.name,
+        "routingConfiguration": routes,
+        "creationDate": alias.created / 1000,
+        "updateDate": alias.updated / 1000,
+    }
+    return answer if alias.description is None else answer | {"description": alias.description}
+
+
+def delete_state_machine_alias(door: Door, request: Request) -> Answer:
+    alias = _alias(door, request)
+    door.journal.catalog.delete_alias(alias.machine, alias.name)
+    return {}
+
+
+def list_state_machine_aliases(door: Door, request: Request) -> Answer:
+    """Of a machine; by a version's ARN, those that name that version."""
+    arn = request["stateMachineArn"]
+    name = qualified(arn)
+    door.machine_of(name, arn)
+    limit = size_of(request)
+    aliases = [
+        alias
+        for alias in door.journal.catalog.aliases(name.arn, token_of(request) or "")
+        if name.number is None or name.number in dict(alias.routes)
+    ]
+    items: list[Answer] = [
+        {"stateMachineAliasArn": _alias_arn(alias), "creationDate": alias.created / 1000} for alias in aliases
+    ]
+    return page("stateMachineAliases", items, limit, [alias.name for alias in aliases])
+
+
+def _alias_arn(alias: AliasRow) -> str:
+    return f"{alias.machine}:{alias.name}"
+
+
+def _alias(door: Door, request: Request) -> AliasRow:
+    name = qualified(request["stateMachineAliasArn"])
+    if name.alias is None:
+        raise InvalidArn("Invalid Arn: 'Resource type not valid in this context: stateMachine'")
+    alias = door.journal.catalog.alias(name.arn, name.alias)
+    if alias is None:
+        raise ResourceNotFound("Request references a resource that does not exist.")
+    return alias
+
+
+def _routes(door: Door, routing: list[Request]) -> tuple[str, list[tuple[int, int]]]:
+    """The machine whose versions these are, and (number, weight) of each."""
+    arns = [route["stateMachineVersionArn"] for route in routing]
+    listed = f"Received: [{', '.join(arns)}]"
+    if len(set(arns)) < len(arns):
+        raise ValidationException(f"Routing configuration must contain distinct state machine version ARNs. {listed}")
+    weights = [route["weight"] for route in routing]
+    if sum(weights) != 100:
+        raise ValidationException(f"Sum of routing configuration weights must equal 100. Received: {weights}")
+    names = [qualified(arn) for arn in arns]
+    if any(name.number is None for name in names):
+        raise ValidationException(f"Routing configuration must contain state machine version ARNs. {listed}")
+    if len({name.arn for name in names}) > 1:
+        raise ValidationException("Routing configuration must contain versions of the same state machine.")
+    for name, arn in zip(names, arns, strict=True):
+        if door.journal.catalog.version(name.arn, name.number or 0) is None:
+            raise ResourceNotFound(f"Request references a resource that does not exist: '{arn}'")
+    return names[0].arn, [(name.number or 0, weight) for name, weight in zip(names, weights, strict=True)]

@@ -1,0 +1,70 @@
+"""A real `stepwell serve` in a process of its own, and what the tests that use it share."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+COMMAND = str(Path(sys.executable).with_name("stepwell"))
+ROLE = "arn:aws:iam::123456789012:role/r"
+KEYS = {"aws_access_key_id": "stepwell", "aws_secret_access_key": "stepwell", "region_name": "us-east-1"}
+
+
+def machine(**state: Any) -> str:
+    """A definition of one state."""
+    return json.dumps({"StartAt": "S", "States": {"S": state}})
+
+
+PASS = machine(Type="Pass", End=True)
+WAIT = machine(Type="Wait", Seconds=3600, End=True)
+
+
+class Served:
+    """`stepwell serve` in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = 0
+        self.start()
+
+    def start(self) -> None:
+        environment = {k: v for k, v in os.environ.items() if k not in ("STEPWELL_HOME", "DATABASE_URL")}
+        self.process = subprocess.Popen(
+            [COMMAND, "serve", "--port", str(self.port)],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        first = self.process.stdout.readline()
+        self.url = first.split(" at ")[1].split(",")[0]
+        self.port = int(self.url.rpartition(":")[2])
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+    def client(self, service: str = "stepfunctions") -> Any:
+        config = Config(inject_host_prefix=False, retries={"total_max_attempts": 1})
+        return boto3.client(service, endpoint_url=self.url, config=config, **KEYS)
+
+
+def end_of(client: Any, arn: str) -> dict[str, Any]:
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        told: dict[str, Any] = client.describe_execution(executionArn=arn)
+        if told["status"] != "RUNNING":
+            return told
+        time.sleep(0.01)
+    raise AssertionError(f"{arn} has not ended")

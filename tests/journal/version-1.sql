@@ -1,0 +1,77 @@
+-- The journal of Stepwell: what has happened, and what there is.
+--
+-- An execution is its events, folded. Nothing else is needed to go on after a crash: timers follow from the events
+-- (a wait from its Entered event, a timeout from its Scheduled event, a retry from the fact noted beside its failure),
+-- and a call whose answer is not here counts as lost. Events are only ever appended.
+--
+-- `owner` names the living process that advances an execution; it holds the lock on a file of that name. Others never
+-- write events: they put what they want into `inbox`, and the owner answers.
+
+CREATE TABLE definitions (
+    hash TEXT PRIMARY KEY,
+    text TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE machines (
+    arn        TEXT PRIMARY KEY,
+    name       TEXT NOT NULL,
+    role       TEXT NOT NULL,
+    definition TEXT NOT NULL REFERENCES definitions,
+    revision   TEXT,                 -- absent until the first update, as on AWS
+    created    INTEGER NOT NULL,     -- milliseconds since 1970, like every time here
+    updated    INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE executions (
+    id         INTEGER PRIMARY KEY,
+    arn        TEXT NOT NULL UNIQUE,
+    machine    TEXT NOT NULL,
+    definition TEXT NOT NULL REFERENCES definitions,
+    role       TEXT NOT NULL,
+    status     TEXT NOT NULL,
+    input      TEXT NOT NULL,
+    output     TEXT,
+    error      TEXT,
+    cause      TEXT,
+    started    INTEGER NOT NULL,
+    stopped    INTEGER,
+    redrives   INTEGER NOT NULL DEFAULT 0,
+    redriven   INTEGER,
+    last       INTEGER NOT NULL,     -- the id of the last event
+    owner      TEXT NOT NULL
+);
+CREATE INDEX executions_of_machine ON executions (machine, id);
+CREATE INDEX executions_running ON executions (machine, owner) WHERE status = 'RUNNING';
+
+-- `part` is 0 for what AWS shows; our own facts share the id of the event that they follow and count 1, 2 …
+CREATE TABLE events (
+    execution INTEGER NOT NULL,
+    id        INTEGER NOT NULL,
+    part      INTEGER NOT NULL,
+    previous  INTEGER NOT NULL,
+    time      INTEGER NOT NULL,
+    type      TEXT NOT NULL,
+    frame     INTEGER NOT NULL,
+    name      TEXT,
+    payload   TEXT,                  -- the event's input or output, verbatim
+    details   TEXT,                  -- its other fields, JSON
+    PRIMARY KEY (execution, id, part)
+) WITHOUT ROWID;
+
+-- Where a call's log is, and what it used: beside the history, never needed to go on.
+CREATE TABLE invocations (
+    execution INTEGER NOT NULL,
+    call      INTEGER NOT NULL,      -- the id of the event that announced it
+    request   TEXT NOT NULL,
+    log       TEXT NOT NULL,         -- the log stream: a file under .stepwell/logs
+    ms        INTEGER,
+    mb        INTEGER,
+    PRIMARY KEY (execution, call)
+) WITHOUT ROWID;
+
+CREATE TABLE inbox (
+    id        INTEGER PRIMARY KEY,
+    execution INTEGER NOT NULL,
+    kind      TEXT NOT NULL,         -- stop
+    body      TEXT NOT NULL
+);

@@ -1,0 +1,101 @@
+"""The loop when many depend on it: questions from other threads, faults, and what a dead owner left."""
+
+import json
+import threading
+
+import pytest
+
+from stepwell.cli.local import Engine
+from stepwell.errors import ServiceStopped
+
+PASS = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
+LOOP = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}})
+
+
+@pytest.fixture
+def engine(tmp_path):
+    with Engine(tmp_path) as engine:
+        yield engine
+
+
+@pytest.fixture
+def running(engine):
+    """The engine with its loop in a thread of its own."""
+    thread = threading.Thread(target=engine.worker.run, args=(lambda: False,))
+    thread.start()
+    yield engine
+    engine.worker.close()
+    thread.join()
+
+
+def make(engine, definition=PASS, name="m"):
+    made = engine.client.create_state_machine(name=name, definition=definition, roleArn="arn:aws:iam::1:role/r")
+    return made["stateMachineArn"]
+
+
+def start(engine, arn):
+    return engine.client.start_execution(stateMachineArn=arn)["executionArn"]
+
+
+def test_a_question_is_answered_by_the_loops_thread(running):
+    assert running.worker.ask(threading.get_ident) != threading.get_ident()
+    with pytest.raises(KeyError):
+        running.worker.ask(lambda: {}["no"])
+
+
+def test_an_execution_that_is_started_by_a_question_has_ended_with_its_answer(running):
+    """Its first commit and the answer's are one."""
+    arn = running.worker.ask(lambda: start(running, make(running)))
+    assert running.worker.ask(lambda: running.row(arn)).status == "SUCCEEDED"
+
+
+def test_who_waits_for_an_end_is_told_once_it_is_on_disk(running):
+    ended = threading.Event()
+    arn = running.worker.ask(lambda: start(running, make(running)))
+    number = running.worker.ask(lambda: running.row(arn)).id
+    running.worker.ask(lambda: running.worker.when_ended(number, ended.set))
+    assert ended.wait(20)
+
+
+def test_questions_are_answered_while_an_execution_has_always_something_to_do(running):
+    running.worker.ask(lambda: start(running, make(running, LOOP, "loop")))
+    arn = running.worker.ask(lambda: start(running, make(running)))
+    while running.worker.ask(lambda: running.row(arn)).status == "RUNNING":
+        pass
+
+
+def test_after_the_end_nobody_is_left_waiting(engine):
+    engine.worker.close()
+    with pytest.raises(ServiceStopped):
+        engine.worker.ask(lambda: 1)
+
+
+def test_a_fault_in_one_execution_leaves_the_others(engine, monkeypatch):
+    from stepwell import worker
+
+    real, faults = worker.advance, []
+    broken = start(engine, make(engine))
+
+    def advance(execution, now, random, changes=None):
+        if execution.arn == broken:
+            raise ZeroDivisionError
+        return real(execution, now, random, changes)
+
+    monkeypatch.setattr(worker, "advance", advance)
+    engine.worker.on_fault = lambda number, fault: faults.append((number, type(fault)))
+    good = start(engine, make(engine))
+    engine.worker.run(lambda: True)
+    assert engine.row(good).status == "SUCCEEDED"
+    assert faults == [(engine.row(broken).id, ZeroDivisionError)]
+    assert engine.row(broken).status == "RUNNING"
+
+
+def test_everything_of_a_dead_owner_is_inherited(tmp_path):
+    first = Engine(tmp_path)
+    arns = [start(first, make(first)) for _ in range(3)]
+    first.close()
+    with Engine(tmp_path) as second:
+        assert second.worker.inherit() == 3
+        second.worker.run(lambda: True)
+        assert {second.row(arn).status for arn in arns} == {"SUCCEEDED"}
+        assert second.worker.inherit() == 0
