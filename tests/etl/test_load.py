@@ -60,7 +60,7 @@ def loaded(
     source: str | None = None,
     most: Any = 2000,
 ) -> int:
-    rows = load(connection, into, Script.parse(query, "sql/q.sql"), {"most": most}, source)
+    rows = load(connection, into, Script.parse(query, "sql/q.sql"), {"most": most}, source).rows
     connection.end(commit=True)
     return rows
 
@@ -174,7 +174,7 @@ def test_a_long_reader_delays_the_swap_but_nobody_else(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("stepwell.etl.load._PATIENCE", "50ms")
+    monkeypatch.setattr("stepwell.etl.swap._PATIENCE", "50ms")
     told = threading.Event()
     monkeypatch.setattr("builtins.print", lambda *_, **__: told.set())
     with psycopg.connect(database) as reader:

@@ -123,7 +123,7 @@ def everything(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
 
 
 def loaded(connection: TaskConnection, query: str, into: str, source: str | None, **params: Any) -> int:
-    rows = load(connection, into, Script.parse(query, "sql/q.sql"), params, source)
+    rows = load(connection, into, Script.parse(query, "sql/q.sql"), params, source).rows
     connection.end(commit=True)
     return rows
 
@@ -192,7 +192,7 @@ from stepwell.etl.connection import connect
 from stepwell.etl.load import load
 from stepwell.etl.script import Script
 with connect({database!r}, "test") as connection:
-    assert load(connection, "big", Script.parse("select * from big", "q.sql"), {{}}, {elsewhere!r}) == 200000
+    assert load(connection, "big", Script.parse("select * from big", "q.sql"), {{}}, {elsewhere!r}).rows == 200000
 """
     assert peak_memory(code) < 100  # the rows are 200 MB
     with psycopg.connect(database) as check:

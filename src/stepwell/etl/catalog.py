@@ -1,11 +1,14 @@
 """What the target's catalog says about a table: its columns, and why a new table may not silently take its place."""
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
+from psycopg.sql import Identifier
 
 from stepwell.errors import ConfigurationError
 from stepwell.etl.connection import TaskConnection
+from stepwell.etl.sources import Column
 
 # What a new table made LIKE the old one would lose, or what would hold on to the old one. One row for each reason.
 _REASONS = """
@@ -72,7 +75,8 @@ union all select 'it belongs to an extension' from pg_depend
 """
 _TARGET = """
 select c.oid::int8, n.nspname, c.relname, c.relkind::text, array(
-  select json_build_array(attname, case typtype when 'd' then typbasetype::int8 else atttypid::int8 end)
+  select json_build_array(attname, case typtype when 'd' then typbasetype::int8 else atttypid::int8 end,
+    format_type(atttypid, atttypmod), attnotnull and not atthasdef and attidentity = '' and attgenerated = '')
   from pg_attribute join pg_type t on t.oid = atttypid
   where attrelid = c.oid and attnum > 0 and not attisdropped order by attnum)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)
@@ -86,12 +90,20 @@ _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table", "S"
 
 
 class Target(NamedTuple):
-    """A table that is there: `columns` are its names with the type's oid (a domain's base type), in order."""
+    """A table that is there, with its columns in order."""
 
     oid: int
     schema: str
     name: str
-    columns: dict[str, int]
+    columns: dict[str, Column]
+
+    @property
+    def identifier(self) -> Identifier:
+        return Identifier(self.schema, self.name)
+
+    @property
+    def shown(self) -> str:
+        return f"{self.schema}.{self.name}"
 
 
 def find_table(connection: TaskConnection, into: str) -> Target | tuple[str, str]:
@@ -105,13 +117,21 @@ def find_table(connection: TaskConnection, into: str) -> Target | tuple[str, str
         return schema, name
     if row[3] not in ("r", "p"):
         raise ConfigurationError(f"into={into!r} must be a table, but it is {_KINDS.get(row[3], 'something else')}")
-    return Target(row[0], row[1], row[2], dict(row[4]))
+    return Target(row[0], row[1], row[2], {name: Column(*facts) for name, *facts in row[4]})
 
 
 def reasons_against_swap(connection: TaskConnection, target: Target) -> list[str]:
     """Why another table may not take this one's place, in words; empty if it may."""
     cursor = psycopg.RawCursor(connection).execute(_REASONS, [target.oid])
     return list(dict.fromkeys(row[0] for row in cursor))
+
+
+def plain_types(connection: TaskConnection, columns: Mapping[str, Column]) -> dict[str, LiteralString]:
+    """The columns' types without length or precision, to cast to: a cast to varchar(9) cuts, an assignment refuses."""
+    query = "select case oid when 0 then name else format_type(oid, -1) end from unnest($1::oid[], $2::text[]) "
+    asked = [[column.oid for column in columns.values()], [column.type for column in columns.values()]]
+    rows = psycopg.RawCursor(connection).execute(query + "with ordinality as t(oid, name, n) order by n", asked)
+    return {name: kind for name, (kind,) in zip(columns, rows, strict=True)}
 
 
 def _name(connection: TaskConnection, into: str) -> tuple[str, str]:
@@ -133,7 +153,7 @@ def _name(connection: TaskConnection, into: str) -> tuple[str, str]:
 
 
 def _quoted(name: str) -> str:
-    return psycopg.sql.Identifier(name).as_string()
+    return Identifier(name).as_string()
 
 
 def _ask(connection: TaskConnection, query: str, values: list[Any]) -> tuple[Any, ...] | None:

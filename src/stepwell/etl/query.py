@@ -1,19 +1,21 @@
 """The query of a load, in the target itself or in another database: what columns it has, and its rows into a table."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import Any, LiteralString, Protocol
+from typing import Any
 
 import psycopg
-from psycopg.sql import SQL, Identifier, Literal
+from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from stepwell.errors import ConfigurationError, StepwellError
+from stepwell.etl.catalog import plain_types
 from stepwell.etl.connection import TaskConnection, connect
+from stepwell.etl.copy import pour
 from stepwell.etl.failure import explain
 from stepwell.etl.run import execute, values_of
 from stepwell.etl.script import Script, Statement
+from stepwell.etl.sources import Column, Staged
 
-_LOT = 256 * 1024  # bytes: psycopg yields a row at a time, and a third of the speed is lost on small writes
 _QUERIES = ("select", "values", "table", "with")
 _FIRST_USER_OID = 16384
 # text, varchar: the same in binary.
@@ -25,21 +27,15 @@ _STYLES = """
 select set_config('datestyle', 'ISO', true), set_config('intervalstyle', 'postgres', true),
   set_config('extra_float_digits', '3', true)
 """
-
-
-class Query(Protocol):
-    """A query that can fill a table. `columns` are its names with the type's oid, in order."""
-
-    place: str
-    columns: dict[str, int]
-
-    def insert(self, table: Identifier, known: Mapping[str, int]) -> int:
-        """Its rows into a table whose columns are `known`, by name; answers how many."""
-        ...
-
-    def create(self, table: Identifier) -> int:
-        """Its rows into a new table of its columns."""
-        ...
+_TYPES = "select oid::int8, format_type(oid, modifier) from unnest($1::oid[], $2::int4[]) as t(oid, modifier)"
+# Whether two connections speak to the same database as the same user, by whatever host name.
+_IDENTITY = """
+select current_database(), current_user, current_setting('port'), extract(epoch from pg_postmaster_start_time()),
+  current_setting('search_path')
+"""
+_STAGE = Identifier("pg_temp", "stepwell_given")
+_NOTHING = SQL("")
+_NUMBER = Identifier("s", "stepwell_row")
 
 
 @contextmanager
@@ -53,7 +49,10 @@ def opened(
         yield HereQuery(connection, statement, values)
         return
     with closing(connect(source, f"{connection.application} source")) as there:
-        if _address(there) == _address(connection):
+        there.deadline = connection.deadline
+        there.read_only = True
+        there.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        if _identity(there) == _identity(connection):
             yield HereQuery(connection, statement, values)  # never through the client what can stay in the server
         else:
             yield ThereQuery(connection, there, statement, values)
@@ -62,84 +61,97 @@ def opened(
 class HereQuery:
     """A query in the target's own database: INSERT … SELECT."""
 
+    what = "the query"
+    locates = False
+
     def __init__(self, connection: TaskConnection, statement: Statement, values: list[Any]) -> None:
         self.place = statement.place
         self._connection, self._statement, self._values = connection, statement, values
-        self.columns, _ = _describe(connection, statement, values)
+        self.columns = _describe(connection, statement, values)
+        self._start: Composable | None = None
 
-    def insert(self, table: Identifier, known: Mapping[str, int]) -> int:
-        before = SQL("insert into {} ({})\n").format(table, _list(self.columns)).as_string(self._connection)
-        return execute(self._connection, self._statement, self._values, before).rowcount
+    def since(self, column: str, start: Composable) -> None:
+        self._start = _at_least(column, start)
 
-    def create(self, table: Identifier) -> int:
-        before = SQL("create table {} as\n").format(table).as_string(self._connection)
-        return execute(self._connection, self._statement, self._values, before).rowcount
+    def insert(self, table: Identifier, into: Mapping[str, Column]) -> int:
+        head = SQL("insert into {} ({})\n").format(table, _list(into))
+        return self._run(head, into)
+
+    def stage(self, into: Mapping[str, Column], allowed: int) -> Staged:
+        create = (
+            "create temp table stepwell_given on commit drop as select row_number() over () as stepwell_row, * from"
+        )
+        self._run(SQL(create + " (\n"), into, SQL("\n) as numbered"))
+        return _staged(self.place, {name: Identifier("s", name) for name in into})
+
+    def _run(self, head: Composable, into: Mapping[str, Column], tail: Composable = _NOTHING) -> int:
+        before, after = _around(self.columns, into, self._start)
+        first, last = (head + before).as_string(self._connection), (after + tail).as_string(self._connection)
+        return execute(self._connection, self._statement, self._values, first, last).rowcount
 
 
 class ThereQuery:
     """A query in another database: COPY out of there, in blocks, into here. Memory does not grow with the rows."""
 
+    what = "the query"
+    locates = False
+
     def __init__(self, here: TaskConnection, there: TaskConnection, statement: Statement, values: list[Any]) -> None:
         self.place = statement.place
         self._here, self._there, self._statement, self._values = here, there, statement, values
         self._where = f"database {there.info.dbname} at {there.info.host}:{there.info.port}"
-        there.deadline = here.deadline
-        there.read_only = True
-        there.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        self._start: Composable | None = None
         with self._in_source():
             there.execute(_STYLES)
-            self.columns, self._modifiers = _describe(there, statement, values)
+            # In a transaction that stays open: what was described keeps its types until it has been read.
+            self.columns = _describe(there, statement, values)
 
-    def insert(self, table: Identifier, known: Mapping[str, int]) -> int:
-        kind = "binary" if self._agrees(known) else "text"
-        command = SQL("copy {} ({}) from stdin (format {})").format(table, _list(self.columns), SQL(kind))
+    def since(self, column: str, start: Composable) -> None:
+        self._start = _at_least(column, start)
+
+    def insert(self, table: Identifier, into: Mapping[str, Column]) -> int:
+        return self._copy(table, into, "binary" if self._agrees(into) else "text")
+
+    def stage(self, into: Mapping[str, Column], allowed: int) -> Staged:
+        texts = SQL(", ").join(SQL("{} text").format(Identifier(name)) for name in into)
+        create = "create temp table stepwell_given (stepwell_row int8 generated always as identity, {}) on commit drop"
+        self._here.execute(SQL(create).format(texts))
+        self._copy(_STAGE, into, "text")
+        return _staged(self.place, read_as(self._here, into))
+
+    def _copy(self, table: Identifier, into: Mapping[str, Column], kind: str) -> int:
+        command = SQL("copy {} ({}) from stdin (format {})").format(table, _list(into), SQL(kind))
         self._here.execute(_STYLES)
         self._here.keep_deadline()
         cursor = self._here.cursor()
+        query = self._query(into)
         try:
-            with closing(self._lots(kind)) as lots, cursor.copy(command) as copy:
-                for lot in lots:
-                    copy.write(lot)
+            with cursor.copy(command) as copy, self._in_source():
+                self._there.keep_deadline()
+                pour(self._there, query, kind, _Sink(copy))
         except psycopg.Error as error:
             raise explain(error, self.place) from error
+        except _Refused as refused:
+            raise explain(refused.error, self.place) from refused.error
         return cursor.rowcount
 
-    def create(self, table: Identifier) -> int:
-        columns = [SQL("{} {}").format(Identifier(name), SQL(kind)) for name, kind in self._types().items()]
-        self._here.execute(SQL("create table {} ({})").format(table, SQL(", ").join(columns)))
-        return self.insert(table, self.columns)
-
-    def _types(self) -> dict[str, LiteralString]:
-        query = "select format_type(oid, modifier) from unnest($1::oid[], $2::int4[]) as t(oid, modifier)"
-        with self._in_source():
-            rows = psycopg.RawCursor(self._there).execute(query, [list(self.columns.values()), self._modifiers])
-            return {name: kind for name, (kind,) in zip(self.columns, rows, strict=True)}
-
-    def _agrees(self, known: Mapping[str, int]) -> bool:
-        """Whether every column has the same type on both sides, and one that is sent the same by every server."""
-        pairs = ((oid, known[name]) for name, oid in self.columns.items())
-        return all(
-            oid < _FIRST_USER_OID and oid not in _TEXT_ONLY and _SAME.get(oid, oid) == _SAME.get(other, other)
-            for oid, other in pairs
-        )
-
-    def _lots(self, kind: str) -> Generator[bytearray, None, None]:
+    def _query(self, into: Mapping[str, Column]) -> str:
+        """Its text with the values as literals. `_describe` has tried it: what fails now, fails on the rows."""
         literals = {
             name: Literal(value).as_string(self._there)
             for name, value in zip(self._statement.names, self._values, strict=True)
         }
-        # Its SQL was tried by _describe: what fails now fails on the rows, and needs no place inside the statement.
-        command = f"copy (\n{self._statement.inline(literals)}\n) to stdout (format {kind})"
-        with self._in_source():
-            self._there.keep_deadline()
-            lot = bytearray()
-            with self._there.cursor().copy(command) as copy:
-                for block in copy:
-                    lot += block
-                    if len(lot) >= _LOT:
-                        yield lot
-                        lot = bytearray()
-            yield lot
+        before, after = _around(self.columns, into, self._start)
+        text = self._statement.inline(literals)
+        return f"{before.as_string(self._there)}{text}{after.as_string(self._there)}"
+
+    def _agrees(self, into: Mapping[str, Column]) -> bool:
+        """Whether every column has the same type on both sides, and one that is sent the same by every server."""
+        pairs = ((self.columns[name].oid, column.oid) for name, column in into.items())
+        return all(
+            oid < _FIRST_USER_OID and oid not in _TEXT_ONLY and _SAME.get(oid, oid) == _SAME.get(other, other)
+            for oid, other in pairs
+        )
 
     @contextmanager
     def _in_source(self) -> Iterator[None]:
@@ -148,6 +160,51 @@ class ThereQuery:
         except (psycopg.Error, StepwellError) as error:
             ours = explain(error, self.place)
             raise type(ours)(f"in the source ({self._where}): {ours.message}") from error
+
+
+class _Refused(Exception):
+    """What the target said to a block of rows: it must not be taken for an error of the source."""
+
+    def __init__(self, error: psycopg.Error) -> None:
+        self.error = error
+
+
+class _Sink:
+    def __init__(self, copy: psycopg.Copy) -> None:
+        self._copy = copy
+
+    def __call__(self, block: bytes | bytearray) -> None:
+        try:
+            self._copy.write(block)
+        except psycopg.Error as error:
+            raise _Refused(error) from error
+
+
+def read_as(connection: TaskConnection, into: Mapping[str, Column]) -> dict[str, Composable]:
+    """Expressions that read the texts of `s` as the types of the columns, as COPY would."""
+    kinds = plain_types(connection, into)
+    return {name: SQL("{}::{}").format(Identifier("s", name), SQL(kinds[name])) for name in into}
+
+
+def _staged(place: str, values: dict[str, Composable]) -> Staged:
+    where = SQL("concat('row ', {}, ' of ', {}::text)").format(_NUMBER, Literal(place))
+    content = SQL("to_jsonb(s) - 'stepwell_row'")
+    return Staged(_STAGE, _NOTHING, values, where, content, [])
+
+
+def _at_least(column: str, start: Composable) -> Composable:
+    # Rows without a watermark must be seen: they are refused, where they would be forgotten.
+    return SQL(" where {0} >= {1} or {0} is null").format(Identifier("q", column), start)
+
+
+def _around(
+    columns: Mapping[str, Column], into: Mapping[str, Column], start: Composable | None
+) -> tuple[Composable, Composable]:
+    """What is put around the query, so that it gives these columns and no others, from there on."""
+    if start is None and list(columns) == list(into):
+        return _NOTHING, _NOTHING
+    names = SQL(", ").join(Identifier("q", name) for name in into)
+    return SQL("select {} from (\n").format(names), SQL("\n) as q") + (start or _NOTHING)
 
 
 def _only(script: Script) -> Statement:
@@ -161,8 +218,8 @@ def _only(script: Script) -> Statement:
     return statement
 
 
-def _describe(connection: TaskConnection, statement: Statement, values: list[Any]) -> tuple[dict[str, int], list[int]]:
-    """Names, types and type modifiers of the query's columns, without running it."""
+def _describe(connection: TaskConnection, statement: Statement, values: list[Any]) -> dict[str, Column]:
+    """Names and types of the query's columns, without running it."""
     result = execute(connection, statement, values, "select * from (\n", "\n) as query limit 0").pgresult
     assert result is not None
     count = range(result.nfields)
@@ -171,13 +228,14 @@ def _describe(connection: TaskConnection, statement: Statement, values: list[Any
     if twice or "?column?" in names:
         what = f"more than one column called {', '.join(twice)}" if twice else "a column without a name"
         raise ConfigurationError(f"{statement.place}: the query gives {what}; columns go by name: use AS")
-    return {name: result.ftype(index) for index, name in enumerate(names)}, [result.fmod(i) for i in count]
+    asked = [[result.ftype(index) for index in count], [result.fmod(index) for index in count]]
+    types = psycopg.RawCursor(connection).execute(_TYPES, asked)
+    return {name: Column(*row) for name, row in zip(names, types, strict=True)}
 
 
-def _list(columns: Mapping[str, int]) -> Any:
+def _list(columns: Mapping[str, Column]) -> Composable:
     return SQL(", ").join(map(Identifier, columns))
 
 
-def _address(connection: TaskConnection) -> tuple[str, int, str, str]:
-    info = connection.info
-    return info.host, info.port, info.dbname, info.user
+def _identity(connection: TaskConnection) -> tuple[Any, ...]:
+    return tuple(connection.execute(_IDENTITY).fetchone() or ())
