@@ -16,6 +16,8 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from stepwell.errors import DeadlineExceeded, TransactionMisuse
+from stepwell.etl.address import connectable, lasting
+from stepwell.etl.redact import remember_url
 from stepwell.etl.refusal import malformed, spills_password, unreachable
 
 _DEFAULTS = {
@@ -134,12 +136,14 @@ def connect(url: str, application: str) -> TaskConnection:
     Raises ConfigurationError (a malformed URL, a wrong password, an unknown role or database) or DatabaseUnavailable
     (refused, timed out, starting up, too many connections), with the address but never the password.
     """
+    text = connectable(url)
+    remember_url(text)
     try:
-        given = conninfo_to_dict(url)
+        given = conninfo_to_dict(text)
     except (psycopg.Error, ValueError):
         given = None
-    if given is None or not url.strip() or spills_password(url):
-        raise malformed(url)
+    if given is None or not text.strip() or spills_password(text):
+        raise malformed(text)
     options: dict[str, Any] = {
         **_DEFAULTS,
         **given,
@@ -177,7 +181,7 @@ def lease(url: str, application: str) -> Iterator[TaskConnection]:
             connection.clean()
         finally:
             connection.busy = False
-            if _warm.get((os.getpid(), url)) is not connection:
+            if _warm.get((os.getpid(), lasting(url))) is not connection:
                 connection.close()
 
 
@@ -191,15 +195,25 @@ def close_all() -> None:
 
 
 def _choose(url: str, application: str) -> TaskConnection:
-    key = os.getpid(), url  # a forked child must not talk on its parent's connection
+    key = os.getpid(), lasting(url)  # a forked child must not talk on its parent's connection
     warm = _warm.get(key)
     if warm is not None and warm.busy:
         return connect(url, application)
     if warm is not None and _is_fit(warm):
         warm.application = application
         return warm
+    _let_go(key[0])
     fresh = _warm[key] = connect(url, application)
     return fresh
+
+
+def _let_go(process: int) -> None:
+    """Close what this process keeps warm for another URL: one connection a process, also when the password changes."""
+    for key, connection in list(_warm.items()):
+        if key[0] == process and not connection.busy:
+            del _warm[key]
+            connection.guarded = False
+            connection.close()
 
 
 def _is_fit(connection: TaskConnection) -> bool:

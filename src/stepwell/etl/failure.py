@@ -17,6 +17,7 @@ from stepwell.errors import (
     StepwellError,
     TransactionMisuse,
 )
+from stepwell.etl.redact import redacted
 from stepwell.etl.script import Statement
 
 _BY_STATE: dict[str, type[StepwellError]] = {
@@ -126,6 +127,8 @@ def _where(error: BaseException, statement: Statement | None, shift: int) -> tup
     if not 0 <= at < len(statement.text):
         return statement.place, []
     line, column, text = statement.locate(at)
+    if redacted(text) != text:
+        return f"{statement.file}:{line}", []  # a part of the line might begin in the middle of a password
     start = max(0, column - 60)
     shown = text[start : column + 60]
     return f"{statement.file}:{line}", [f"  {shown}", "  " + _blank(shown[: column - start]) + "^"]
