@@ -1,0 +1,4 @@
+-- unsafe: persons without visits
+-- refused: EXCEPT
+
+INSERT INTO log (what) SELECT person FROM persons EXCEPT SELECT person FROM src.visits;

@@ -1,0 +1,3 @@
+-- safe: groups are never split
+
+INSERT INTO log SELECT min(visit_id), person, sum(minutes) FROM src.visits GROUP BY visit_date, person;
