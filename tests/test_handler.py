@@ -12,11 +12,13 @@ import psycopg
 import pytest
 
 from stepwell import errors
+from stepwell.etl.connection import close_all
 from stepwell.handler import handler
 
 PIPELINE = """\
+import os
 import time
-from stepwell import Pipeline, env
+from stepwell import Pipeline, check, env, row_count, unique
 
 pipeline = Pipeline("visits", params={"days": 30, "text": "x"})
 pipeline.sql("insert", "insert.sql")
@@ -74,6 +76,30 @@ def quiet():
 
 
 pipeline.sql("slow_sql", "slow.sql")
+pipeline.sql(
+    "checked", "insert.sql", checks=[row_count(max=3, table="visit"), check("select * from visit where n > :days")]
+)
+pipeline.load("checked_load", into="copied", query="select n from visit", checks=[row_count(min=1), unique("n")])
+
+
+@pipeline.task(checks=[row_count(max=1, table="visit")])
+def checked_quiet():
+    return 7
+
+
+@pipeline.task(transaction=False, checks=[row_count(max=1, table="visit")])
+def checked_outside(connection):
+    connection.execute("insert into visit values (1, 'outside')")
+
+
+@pipeline.task
+def tells(connection, context):
+    if context.params["text"] == "raise":
+        raise MyOwnError(f"no luck with {os.environ['DATABASE_URL']}")
+    if context.params["text"] == "conninfo":
+        import psycopg
+        psycopg.connect(os.environ["DATABASE_URL"].replace("://", "//"))
+    return {"url": os.environ["DATABASE_URL"]}
 """
 INSERT = "insert into visit select n, :text from generate_series(1, :days) n;\ndelete from visit where n > :days;"
 
@@ -190,7 +216,7 @@ def test_the_traceback_of_a_tasks_error_shows_the_users_code_only(visits: Visits
 def test_what_the_database_refuses_has_the_name_that_retry_and_catch_know(visits: Visits) -> None:
     with pytest.raises(errors.DataError, match="SQLSTATE 23505") as raised:
         handler({"action": "doubled"}, LambdaContext("id-1"))
-    assert "pipeline.py:28" in raised.value.message
+    assert "pipeline.py:29" in raised.value.message
     assert visits() == []
 
 
@@ -221,6 +247,75 @@ def test_a_task_without_a_transaction_commits_by_itself(visits: Visits) -> None:
     assert visits() == [("outside", 1)]
 
 
+def test_checks_that_hold_are_counted_in_the_receipt(visits: Visits) -> None:
+    assert handler(by_step_functions("checked", days=3), LambdaContext("id-1"))["checks"] == 2
+    assert handler(by_step_functions("checked_load", days=3), LambdaContext("id-2"))["checks"] == 2
+    assert "checks" not in handler(by_step_functions("insert", days=3), LambdaContext("id-3"))
+
+
+def test_a_check_that_fails_lets_nothing_be_committed(visits: Visits) -> None:
+    with pytest.raises(errors.CheckFailed, match=r"there are 4 rows, more than 3") as raised:
+        handler(by_step_functions("checked", days=4), LambdaContext("id-1"))
+    assert raised.value.message.startswith("pipeline.py:61: 1 of 2 checks failed")
+    assert visits() == []
+    handler(by_step_functions("checked", days=3), LambdaContext("id-2"))
+    assert visits() == [("x", 3)]
+
+
+def test_a_load_whose_check_fails_leaves_the_old_table(visits: Visits, database: str) -> None:
+    handler(by_step_functions("insert", days=3), LambdaContext("id-1"))
+    handler(by_step_functions("checked_load"), LambdaContext("id-2"))
+    handler(by_step_functions("count"), LambdaContext("id-3"))
+    with pytest.raises(errors.CheckFailed, match=r"unique\(n\) on copied: 1 value occurs more than once, in 2 rows"):
+        handler(by_step_functions("checked_load", "night-2"), LambdaContext("id-4"))
+    with psycopg.connect(database) as connection:
+        assert connection.execute("select count(*) from copied").fetchone() == (3,)
+
+
+def test_a_task_without_a_connection_may_have_checks_as_well(visits: Visits) -> None:
+    receipt = handler(by_step_functions("checked_quiet"), LambdaContext("id-1"))
+    assert (receipt["rows"], receipt["checks"]) == (7, 1)
+
+
+def test_checks_of_a_task_without_a_transaction_keep_its_receipt_from_being_stored(visits: Visits) -> None:
+    assert handler(by_step_functions("checked_outside"), LambdaContext("id-1"))["checks"] == 1
+    with pytest.raises(errors.CheckFailed):
+        handler(by_step_functions("checked_outside", "night-2"), LambdaContext("id-2"))
+    assert visits() == [("outside", 2)]
+
+
+@pytest.fixture
+def planted(
+    visits: Visits, database: str, monkeypatch: pytest.MonkeyPatch, changed: Callable[..., str]
+) -> Iterator[str]:
+    """A password that is easy to recognise, with which the database is reached."""
+    role = f"role_{os.urandom(6).hex()}"
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(f"create role {role} superuser login password 'Pl4nted-s3cret'")
+    monkeypatch.setenv("DATABASE_URL", changed(database, user=role, password="Pl4nted-s3cret"))
+    yield "Pl4nted-s3cret"
+    close_all()
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(f"drop owned by {role}; drop role {role}")
+
+
+@pytest.mark.parametrize("how", ["raise", "conninfo"])
+def test_an_error_of_the_task_tells_no_password(planted: str, how: str) -> None:
+    with pytest.raises(Exception, match=r"\*\*\*") as raised:
+        handler(by_step_functions("tells", text=how), LambdaContext("id-1"))
+    assert raised.type.__name__ == ("MyOwnError" if how == "raise" else "SqlError")
+    assert planted not in str(raised.value)
+
+
+def test_a_receipt_tells_no_password(planted: str, database: str) -> None:
+    receipt = handler(by_step_functions("tells"), LambdaContext("id-1"))
+    assert ":***@" in receipt["result"]["url"]
+    with psycopg.connect(database) as connection:
+        [(stored,)] = connection.execute("select receipt::text from stepwell.receipt").fetchall()
+    assert planted not in stored
+    assert ":***@" in stored
+
+
 def test_validation_tells_the_databases_version(visits: Visits) -> None:
     receipt = handler(by_step_functions("validate_config"), LambdaContext("id-1"))
     assert receipt["rows"] == 0
@@ -244,7 +339,7 @@ def test_validation_refuses_a_database_that_does_not_answer(folder: Path, monkey
 
 def test_a_task_without_its_setting_tells_who_needs_it(folder: Path) -> None:
     with pytest.raises(
-        errors.ConfigurationError, match=r"DATABASE_URL is not set; task 'insert' \(pipeline.py:5\) needs it"
+        errors.ConfigurationError, match=r"DATABASE_URL is not set; task 'insert' \(pipeline.py:6\) needs it"
     ):
         handler({"action": "insert"}, LambdaContext("id-1"))
 

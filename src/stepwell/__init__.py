@@ -7,19 +7,54 @@ in.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stepwell.etl.checks import check, freshness, not_null, reconcile, row_count, unique
+    from stepwell.etl.sources.files import csv_files, jsonl_files
+    from stepwell.pipeline.chunks import Chunk, Chunks
     from stepwell.pipeline.context import TaskContext
     from stepwell.pipeline.pipeline import Pipeline
+    from stepwell.pipeline.secrets import aws_secret, rds_iam, secret_file
     from stepwell.pipeline.settings import env
     from stepwell.pipeline.task import Retry
 
 __version__ = "0.1.0"
-__all__ = ["Pipeline", "Retry", "TaskContext", "env"]
+__all__ = [
+    "Chunk",
+    "Chunks",
+    "Pipeline",
+    "Retry",
+    "TaskContext",
+    "aws_secret",
+    "check",
+    "csv_files",
+    "env",
+    "freshness",
+    "jsonl_files",
+    "not_null",
+    "rds_iam",
+    "reconcile",
+    "row_count",
+    "secret_file",
+    "unique",
+]
 
 _HOME = {
+    "Chunk": "stepwell.pipeline.chunks",
+    "Chunks": "stepwell.pipeline.chunks",
     "Pipeline": "stepwell.pipeline.pipeline",
     "Retry": "stepwell.pipeline.task",
     "TaskContext": "stepwell.pipeline.context",
+    "aws_secret": "stepwell.pipeline.secrets",
+    "check": "stepwell.etl.checks",
+    "csv_files": "stepwell.etl.sources.files",
     "env": "stepwell.pipeline.settings",
+    "freshness": "stepwell.etl.checks",
+    "jsonl_files": "stepwell.etl.sources.files",
+    "not_null": "stepwell.etl.checks",
+    "rds_iam": "stepwell.pipeline.secrets",
+    "reconcile": "stepwell.etl.checks",
+    "row_count": "stepwell.etl.checks",
+    "secret_file": "stepwell.pipeline.secrets",
+    "unique": "stepwell.etl.checks",
 }
 
 

@@ -37,6 +37,10 @@ class ConfigurationError(StepwellError):
     kind = "configuration"
 
 
+class NotChunkSafe(ConfigurationError):
+    """The task could give other rows in chunks than as a whole."""
+
+
 class BadInput(StepwellError):
     """The run's input or the invocation's event is not what the pipeline expects."""
 
@@ -51,6 +55,13 @@ class UnknownAction(StepwellError):
 
 class DatabaseUnavailable(StepwellError):
     """No connection to the database could be made."""
+
+    kind = "configuration"
+    retriable = True
+
+
+class SecretUnavailable(StepwellError):
+    """A secret could not be read just now."""
 
     kind = "configuration"
     retriable = True
@@ -89,6 +100,18 @@ class DeadlineExceeded(StepwellError):
 
 class DataError(StepwellError):
     """The data broke a rule of the database: a constraint, a type, a range."""
+
+    kind = "data"
+
+
+class CheckFailed(StepwellError):
+    """A check of the task found data that must not be committed."""
+
+    kind = "data"
+
+
+class NotReconciled(StepwellError):
+    """Not every chunk of the task is done, or their rows do not add up."""
 
     kind = "data"
 
@@ -167,14 +190,77 @@ class StateMachineAlreadyExists(StepwellError):
     """A state machine with the same name but a different definition or role already exists."""
 
 
+class StateMachineTypeNotSupported(StepwellError):
+    """This operation is not supported by this type of state machine"""
+
+
+class ConflictException(StepwellError):
+    """Updating or deleting a resource can cause inconsistency."""
+
+
+class MissingRequiredParameter(StepwellError):
+    """Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified"""
+
+
+class ResourceNotFound(StepwellError):
+    """Could not find the referenced resource."""
+
+
+class TooManyTags(StepwellError):
+    """A resource has at most 50 tags."""
+
+
+class SerializationException(StepwellError):
+    """The request's body is not what the protocol says."""
+
+
+class Forbidden(StepwellError):
+    """This is not for web pages or other machines."""
+
+    status = 403
+
+
+class InternalFailure(StepwellError):
+    """The request processing has failed because of an unknown error."""
+
+    status = 500
+
+
+class UnknownOperationException(StepwellError):
+    """The service has no such operation."""
+
+
 class ValidationException(StepwellError):
     """The input does not satisfy the constraints of the service."""
+
+
+# What the Lambda API answers with
 
 
 class ResourceNotFoundException(StepwellError):
     """The function does not exist."""
 
     status = 404
+
+
+class ResourceConflictException(StepwellError):
+    """The resource already exists, or another operation is in progress."""
+
+    status = 409
+
+
+class InvalidParameterValueException(StepwellError):
+    """One of the parameters in the request is not valid."""
+
+
+class InvalidRequestContentException(StepwellError):
+    """The request body could not be parsed as JSON."""
+
+
+class RequestTooLargeException(StepwellError):
+    """The request payload is larger than the limit."""
+
+    status = 413
 
 
 # What the engine on this machine can fail with
@@ -184,6 +270,12 @@ class JournalError(StepwellError):
     """The journal could not be read or written."""
 
     status = 500
+
+
+class ServiceStopped(StepwellError):
+    """The engine is about to end."""
+
+    status = 503
 
 
 class OwnershipLost(StepwellError):
@@ -196,6 +288,10 @@ class PostgresError(StepwellError):
     """The embedded PostgreSQL could not be installed, started or stopped."""
 
     kind = "configuration"
+
+
+class ProgressUnavailable(StepwellError):
+    """The progress of a task could not be read."""
 
 
 class UsageError(StepwellError):

@@ -5,17 +5,20 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from stepwell.errors import ConfigurationError, StepwellError
+from stepwell.etl.redact import redacted_data, redacted_error
 from stepwell.pipeline.check import check, refuse
 from stepwell.pipeline.context import TaskContext
 from stepwell.pipeline.deadline import Deadline
 from stepwell.pipeline.find import find_pipeline
 from stepwell.pipeline.invocation import Invocation
+from stepwell.pipeline.names import state_name
 from stepwell.pipeline.params import resolve
 from stepwell.pipeline.pipeline import Pipeline
 from stepwell.pipeline.places import of_error, without_ours
 from stepwell.pipeline.receipt import Meter
 from stepwell.pipeline.settings import value_of
-from stepwell.pipeline.task import LoadTask, Task, ValidateConfig
+from stepwell.pipeline.task import LoadTask, PythonTask, SqlTask, Task, ValidateConfig, table_of
 
 _found: dict[tuple[str, str], Pipeline] = {}
 
@@ -32,10 +35,12 @@ def handler(event: Any, context: Any = None) -> dict[str, Any]:
         folder = pipeline.folder
         return _answer(pipeline, event, context)
     except BaseException as error:
-        told = _translated(error, folder)
+        told = redacted_error(_translated(error, folder))
+        _forget_secrets(told)
+        trace = without_ours(told.__traceback__)
         if told is error:
-            raise told.with_traceback(without_ours(error.__traceback__))  # noqa: B904  keep the user's own cause
-        raise told from None
+            raise told.with_traceback(trace)  # noqa: B904  keep the user's own cause
+        raise told.with_traceback(trace) from None
 
 
 def _pipeline() -> Pipeline:
@@ -75,7 +80,8 @@ def _perform(pipeline: Pipeline, task: Task, call: Invocation, context: TaskCont
 
     def work(connection: Any, attempt: int) -> dict[str, Any]:
         context.attempt = attempt
-        return meter.receipt(context, task.work(connection, context))
+        told = task.work(connection, context) | _checked(task, connection, context)
+        return meter.receipt(context, redacted_data(told))
 
     if isinstance(task, ValidateConfig):
         refuse(check(pipeline, at_run_time=True))
@@ -85,11 +91,46 @@ def _perform(pipeline: Pipeline, task: Task, call: Invocation, context: TaskCont
     application = f"stepwell {pipeline.name} {task.name}"
     if isinstance(task, ValidateConfig):
         return _validate(pipeline, url, application, work)
+    _must_fit(task, call)
+    if isinstance(task, SqlTask | PythonTask) and task.chunks is not None:
+        if call.phase == "prove":
+            from stepwell.pipeline.proving import proven
+
+            return proven(task, task.chunks, url, application, context)
+        if call.phase == "show":
+            from stepwell.pipeline.planning import shown
+
+            return shown(task, task.chunks, url, application, context)
+        from stepwell.pipeline.chunked import perform
+
+        def checked(connection: Any) -> dict[str, Any]:
+            return _checked(task, connection, context)
+
+        return perform(task, task.chunks, url, application, call, context, checked)
     from stepwell.etl.fence import Key, run_fenced, run_plain
 
     run = run_fenced if task.transaction else run_plain
     key = Key(pipeline.name, task.name, call.window)
     return run(url, key, call.run, call.execution, call.clear, context.remaining(), application, work)
+
+
+def _must_fit(task: Task, call: Invocation) -> None:
+    """A state machine that was compiled before the task was cut into chunks, or after it, asks for the wrong thing."""
+    in_chunks = task.chunks is not None
+    if (call.phase is not None) != in_chunks and (call.phase or call.state == state_name(task.name)):
+        raise ConfigurationError(
+            f"task {task.name!r} is {'' if in_chunks else 'not '}done in chunks, which this run's state machine does "
+            "not know: it is older than the function. Resume the run with the pipeline as it is now"
+        )
+
+
+def _checked(task: Task, connection: Any, context: TaskContext) -> dict[str, Any]:
+    """In the task's transaction: what its checks refuse is never committed."""
+    if not task.checks:
+        return {}
+    from stepwell.etl.checks import run_checks
+
+    return {"checks": run_checks(connection, task.checks, table_of(task), task.place, context.params)}
 
 
 def _validate(
@@ -113,3 +154,10 @@ def _translated(error: BaseException, folder: str) -> BaseException:
     from stepwell.etl.failure import explain
 
     return explain(error, of_error(error, folder), None)
+
+
+def _forget_secrets(error: BaseException) -> None:
+    """After a refusal, a warm process reads its secrets anew: they may have been changed since."""
+    secrets = sys.modules.get("stepwell.pipeline.secrets")
+    if secrets is not None and isinstance(error, StepwellError) and error.kind == "configuration":
+        secrets.forget()

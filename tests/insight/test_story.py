@@ -270,3 +270,82 @@ def test_read_as_a_tree_each_branch_stands_together_below_its_parallel(history: 
         ("PassStateEntered", 14, entered("After")),
     ]
     assert [visit.name for visit in story(history(events)).tree()] == ["Both", "A", "A2", "B", "After"]
+
+
+def part(phase: str, **more: int) -> dict[str, Any]:
+    return CALL | {"input": json.dumps({"action": "task_02", "phase": phase, **more})}
+
+
+def answer(**fields: Any) -> dict[str, Any]:
+    return {"output": json.dumps({"task": "task_02", **fields})}
+
+
+CHUNKED = [
+    ("ExecutionStarted", 0, INPUT),
+    ("ParallelStateEntered", 0, entered("ExecuteTask02")),
+    ("ParallelStateStarted", 2),
+    ("TaskStateEntered", 3, entered("PlanTask02")),
+    ("LambdaFunctionScheduled", 4, part("plan")),
+    ("LambdaFunctionSucceeded", 5, answer(number=1, chunks=30, rows=3000, lanes=[0, 1])),
+    ("TaskStateExited", 6, exited("PlanTask02")),
+    ("MapStateEntered", 7, entered("Task02Lanes")),
+    ("MapStateStarted", 8),
+    ("MapIterationStarted", 9, {"name": "Task02Lanes", "index": 0}),
+    ("TaskStateEntered", 10, entered("RunTask02Lane")),
+    ("LambdaFunctionScheduled", 11, part("lane", lane=0)),
+    ("LambdaFunctionSucceeded", 12, answer(done=False, chunks=12)),
+    ("TaskStateExited", 13, exited("RunTask02Lane")),
+    ("ChoiceStateEntered", 14, entered("Task02LaneDone")),
+    ("ChoiceStateExited", 15, exited("Task02LaneDone")),
+    ("TaskStateEntered", 16, entered("RunTask02Lane")),
+    ("LambdaFunctionScheduled", 17, part("lane", lane=0)),
+]
+
+
+def test_a_task_in_chunks_is_one_task_while_it_runs(history: Build) -> None:
+    read = story(history(CHUNKED))
+    (task,) = read.tasks
+    assert (task.task, task.name, task.status, task.chunks, task.chunks_done) == (
+        "task_02",
+        "ExecuteTask02",
+        RUNNING,
+        30,
+        12,
+    )
+    assert [visit.phase for visit in read.visits if visit.type == "Task"] == ["plan", "lane", "lane"]
+    assert {visit.whole for visit in read.visits} == {task}
+
+
+def test_a_task_in_chunks_has_the_receipt_of_its_reconciliation(history: Build) -> None:
+    rest = [
+        ("LambdaFunctionSucceeded", 18, answer(done=True, chunks=18)),
+        ("TaskStateExited", 19, exited("RunTask02Lane")),
+        ("MapIterationSucceeded", 20, {"name": "Task02Lanes", "index": 0}),
+        ("MapStateSucceeded", 21),
+        ("MapStateExited", 21, exited("Task02Lanes")),
+        ("TaskStateEntered", 23, entered("ReconcileTask02")),
+        ("LambdaFunctionScheduled", 24, part("reconcile")),
+        ("LambdaFunctionSucceeded", 25, answer(status="done", rows=2999, chunks=30, lanes=2)),
+        ("TaskStateExited", 26, exited("ReconcileTask02")),
+        ("ParallelStateSucceeded", 27),
+        ("ParallelStateExited", 27, exited("ExecuteTask02")),
+        ("ExecutionSucceeded", 29, {"output": "{}"}),
+    ]
+    (task,) = story(history(CHUNKED + rest)).tasks
+    assert (task.status, task.rows, task.chunks, task.chunks_done) == (SUCCEEDED, 2999, 30, 30)
+
+
+def test_of_a_task_in_chunks_that_failed_the_part_that_broke_it_is_told(history: Build) -> None:
+    rest = [
+        ("LambdaFunctionFailed", 18, {"error": "DataError", "cause": CAUSE}),
+        ("MapIterationFailed", 19, {"name": "Task02Lanes", "index": 0}),
+        ("MapStateFailed", 20, {"error": "DataError", "cause": CAUSE}),
+        ("ParallelStateFailed", 21, {"error": "DataError", "cause": CAUSE}),
+        ("ParallelStateExited", 22, exited("ExecuteTask02")),
+        ("FailStateEntered", 23, entered("ExecuteTask02DataFailed")),
+        ("ExecutionFailed", 24, {"error": "DataError", "cause": CAUSE}),
+    ]
+    read = story(history(CHUNKED + rest))
+    assert read.failed is not None
+    assert (read.failed.label, read.failed.phase, read.failed.error) == ("task_02", "lane", "DataError")
+    assert [task.status for task in read.tasks] == [CAUGHT]

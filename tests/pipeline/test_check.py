@@ -82,3 +82,69 @@ def test_problems_are_refused_together() -> None:
     with pytest.raises(ConfigurationError) as raised:
         refuse(check(pipeline))
     assert len(raised.value.message.splitlines()) == 2
+
+
+CHECKED = """\
+from stepwell import Pipeline, check, not_null, row_count
+pipeline = Pipeline("visits", params={"days": 30})
+pipeline.load("task_01", into="t", query="select 1 as a", checks=[row_count(min=1), check("select :dayz")])
+
+
+@pipeline.task(checks=[not_null("a"), row_count()])
+def task_02():
+    pass
+"""
+
+
+def test_mistakes_in_checks_are_told_with_the_place_of_their_task(write: Write) -> None:
+    told = "\n".join(map(str, check(write(CHECKED))))
+    for part in (
+        "pipeline.py:3: in checks of task 'task_01', check(select :dayz): its SQL:1: unknown parameter :dayz",
+        "pipeline.py:6: in checks of task 'task_02', not_null(a): give the table that it is about",
+        "pipeline.py:6: in checks of task 'task_02', row_count(): needs min=, max= or both",
+    ):
+        assert part in told
+    assert "row_count(min=1)" not in told
+
+
+def test_a_task_with_checks_needs_a_database(write: Write) -> None:
+    assert write(CHECKED).action("task_02").needs_database
+    assert write(CHECKED).needs_database
+
+
+def side_by_side(most: object, tasks: int = 3) -> Pipeline:
+    pipeline = Pipeline("visits", max_connections=most)  # type: ignore[arg-type]
+    group = [pipeline.task(name=f"task_{n}")(lambda connection: None) for n in range(tasks)]
+    group.append(pipeline.task(name="mail")(lambda: None))
+    pipeline.parallel(*group)
+    return pipeline
+
+
+@pytest.mark.parametrize("most", [None, 3, 4])
+def test_a_parallel_group_within_the_limit_of_connections_is_right(most: int | None) -> None:
+    assert check(side_by_side(most)) == []
+
+
+def test_a_parallel_group_beyond_the_limit_of_connections_is_told_with_its_numbers() -> None:
+    (problem,) = check(side_by_side(2))
+    assert problem.message == (
+        "task_0, task_1, task_2, mail can hold 3 connections at the same time, more than max_connections=2"
+    )
+    assert problem.remedy == "put fewer tasks into one parallel(), or raise max_connections"
+
+
+def test_the_lanes_of_a_task_in_chunks_hold_a_connection_each() -> None:
+    from stepwell import Chunks
+
+    pipeline = side_by_side(3, tasks=2)
+    task = pipeline.sql("big", "big.sql", chunks=Chunks("visits", by="id", parallel=5))
+    (problem,) = [each for each in check(pipeline) if "connections" in each.message]
+    assert problem.place == task.place
+    assert problem.message == "big can hold 5 connections at the same time, more than max_connections=3"
+    assert problem.remedy == "give Chunks a smaller parallel=, or raise max_connections"
+
+
+@pytest.mark.parametrize("most", [0, -1, 2.5, True, "3"])
+def test_a_limit_of_connections_is_a_whole_number(most: object) -> None:
+    (problem,) = check(side_by_side(most))
+    assert str(problem).endswith(f"max_connections={most!r}; give a whole number from 1")

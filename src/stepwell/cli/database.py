@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stepwell.errors import UsageError
 from stepwell.pipeline.pipeline import Pipeline
-from stepwell.pipeline.settings import Setting
+from stepwell.pipeline.settings import Variable, value_of
 
 
 def environment(pipeline: Pipeline, home: Path) -> dict[str, str]:
@@ -14,7 +14,7 @@ def environment(pipeline: Pipeline, home: Path) -> dict[str, str]:
     The embedded PostgreSQL of `home` is started (PostgresError if that fails), only if a task needs a database.
     """
     setting = pipeline.database
-    if not pipeline.needs_database or not isinstance(setting, Setting) or setting.is_set():
+    if not pipeline.needs_database or not isinstance(setting, Variable) or setting.is_set():
         return {}
     from stepwell import postgres
 
@@ -25,9 +25,9 @@ def address(home: Path) -> str:
     """The database that a person asks about: of the pipeline in this folder, of DATABASE_URL, else the embedded one."""
     pipeline = _pipeline_here()
     given = pipeline.database if pipeline is not None else None
-    if isinstance(given, str):
-        return given
-    name = given.name if isinstance(given, Setting) else "DATABASE_URL"
+    if given is not None and not isinstance(given, Variable):
+        return value_of(given, "the pipeline in this folder")
+    name = given.name if given is not None else "DATABASE_URL"
     if url := os.environ.get(name):
         return url
     if pipeline is None and not home.exists():

@@ -30,35 +30,37 @@ def main(options: Namespace) -> int:
 
     pipeline = find_pipeline(options.target)
     pipeline.action(options.action)
-    response = _invoked(pipeline, {"action": options.action, "input": _parsed(options.input)})
+    response = invoked(pipeline, {"action": options.action, "input": parsed(options.input)})
     if response.text is not None:
         print(json.dumps(json.loads(response.text), indent=2, ensure_ascii=False))
         return 0
-    return _report(options.action, response)
+    return report(options.action, response)
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
         raise BadInput(f"--input is not JSON: {error}; example: --input '{{\"days\": 7}}'") from None
 
 
-def _invoked(pipeline: "Pipeline", event: dict[str, Any]) -> "Response":
+def invoked(pipeline: "Pipeline", event: dict[str, Any], timeout: int | None = None) -> "Response":
     """Run the event in a function process of its own, and show meanwhile what it prints."""
     from pathlib import Path
     from threading import Thread
 
     from stepwell.api.arns import function_arn
     from stepwell.cli.database import environment
-    from stepwell.cli.local import HANDLER, home
+    from stepwell.cli.local import HANDLER, home, progress_url
+    from stepwell.progress import VARIABLE
     from stepwell.resources.function import Function, FunctionProcess
-    from stepwell.worker import request_id
+    from stepwell.resources.functions import request_id
 
     folder = home(Path(pipeline.folder))
-    variables = {"STEPWELL_PIPELINE": pipeline.target or "", **environment(pipeline, folder)}
+    ours = {"STEPWELL_PIPELINE": pipeline.target or "", VARIABLE: progress_url(folder)}
+    variables = ours | environment(pipeline, folder)
     arn = function_arn(pipeline.name)
-    timeout = pipeline.action(event["action"]).timeout
+    timeout = timeout or pipeline.action(event["action"]).timeout
     process = FunctionProcess(Function(arn, HANDLER, Path(pipeline.root or "."), variables, timeout), folder / "logs")
     request = request_id(process.stream, 0)
     try:
@@ -86,7 +88,7 @@ def _show_log(file: Any, request: str, call: Any) -> None:
         call.join(0.02)
 
 
-def _report(action: str, response: "Response") -> int:
+def report(action: str, response: "Response") -> int:
     from stepwell.cli.terminal import Terminal
     from stepwell.insight.visit import message_of
 

@@ -3,13 +3,14 @@
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from stepwell.cli.terminal import Terminal, count, duration
 from stepwell.engine.events import RETRY, Event
 from stepwell.engine.execution import Execution
+from stepwell.pipeline.names import state_name
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _LAMBDAS = ("START RequestId", "END RequestId", "REPORT RequestId")  # lines of a log stream that Lambda writes
@@ -17,9 +18,12 @@ _FRAME = 0.1  # seconds between two pictures of the spinner
 
 
 class Running:
-    """One task that is under way: since when, in which attempt, and what its last attempt has come to."""
+    """One task that is under way: since when, in which attempt, and what its last attempt has come to.
 
-    __slots__ = ("attempt", "error", "receipt", "since", "task")
+    A `phase` is a call for a part of a task in chunks; the task itself is `parts`, how many of its calls are under way.
+    """
+
+    __slots__ = ("attempt", "error", "parts", "phase", "receipt", "since", "task")
 
     def __init__(self, task: str, since: int) -> None:
         self.task = task
@@ -27,15 +31,20 @@ class Running:
         self.attempt = 0
         self.error: str | None = None
         self.receipt: dict[str, Any] | None = None
+        self.phase: str | None = None
+        self.parts = 0
 
 
 class Live:
     """Told of events as they are saved, and asked to draw itself while the worker has nothing to do."""
 
-    def __init__(self, terminal: Terminal, width: int) -> None:
+    def __init__(self, terminal: Terminal, width: int, chunks: Callable[[str], str] = lambda _: "") -> None:
+        """`width` is that of the longest task's name; `chunks` tells how far a task in chunks is."""
         self._terminal = terminal
-        self._width = width  # of the longest task's name
+        self._chunks = chunks
+        self._width = width
         self._running: dict[int, Running] = {}  # by frame
+        self._wholes: dict[str, Running] = {}  # tasks in chunks, by state
         self._drawn = 0  # lines that the next picture replaces
         self._at = 0.0
         unicode = (sys.stdout.encoding or "").lower().startswith("utf")
@@ -51,21 +60,42 @@ class Live:
 
     def _see(self, event: Event) -> None:
         running = self._running.get(event.frame)
-        if event.type == "TaskStateEntered":
+        if event.type == "ParallelStateExited" and event.name in self._wholes:
+            self._tell_end(self._wholes.pop(event.name), event)
+        elif event.type == "TaskStateEntered":
             self._running[event.frame] = Running(event.name or "", event.time)
         elif running is None:
             return
         elif event.type.endswith("Scheduled"):
             running.attempt += 1
-            running.task = _action(event) or running.task
+            running.task = _asked(event, "action") or running.task
+            running.phase = _asked(event, "phase")
+            self._join(running)
         elif event.type.endswith("Succeeded"):
             running.receipt = _object(event)
         elif event.type.endswith(("Failed", "TimedOut")) and not event.type.startswith("Execution"):
             running.error = _error(event)
+            if running.phase is not None:  # a part's failure may be the last that is heard of the whole
+                self._wholes[state_name(running.task)].error = running.error
         elif event.type == RETRY:
             self._tell_retry(running, event)
         elif event.type in ("TaskStateExited", "TaskStateAborted"):
-            self._tell_end(self._running.pop(event.frame), event)
+            ended = self._running.pop(event.frame)
+            if ended.phase is None:
+                self._tell_end(ended, event)
+            else:
+                self._leave(ended)
+
+    def _join(self, part: Running) -> None:
+        """A call for a part of a task in chunks: the whole task is what is shown."""
+        if part.phase is not None and part.attempt == 1:
+            self._wholes.setdefault(state_name(part.task), Running(part.task, part.since)).parts += 1
+
+    def _leave(self, part: Running) -> None:
+        whole = self._wholes[state_name(part.task)]
+        whole.parts -= 1
+        if part.phase == "reconcile":
+            whole.receipt = part.receipt
 
     def _tell_end(self, running: Running, event: Event) -> None:
         took = duration((event.time - running.since) / 1000)
@@ -80,7 +110,8 @@ class Live:
     def _tell_retry(self, running: Running, event: Event) -> None:
         paint = self._terminal
         wait = duration(max(0.0, (event.details or {})["due"] - event.time / 1000))
-        text = f"attempt {running.attempt} failed: {running.error}; again in {wait}"
+        what = f"attempt {running.attempt} of a {running.phase}" if running.phase else f"attempt {running.attempt}"
+        text = f"{what} failed: {running.error}; again in {wait}"
         self.tell(f"  {paint.yellow(self._signs['again'])} {running.task:<{self._width}}  {text}")
 
     def tell(self, text: str) -> None:
@@ -96,6 +127,7 @@ class Live:
     def close(self) -> None:
         self._erase()
         self._running.clear()
+        self._wholes.clear()
 
     def _draw(self) -> None:
         if not self._terminal.live:
@@ -103,10 +135,12 @@ class Live:
         self._erase()
         self._at = time.monotonic()
         sign = self._terminal.cyan(self._spinner[int(self._at / _FRAME) % len(self._spinner)])
-        for running in self._running.values():
+        shown = [*self._wholes.values(), *(each for each in self._running.values() if each.phase is None)]
+        for running in shown:
             took = duration(max(0.0, time.time() - running.since / 1000))
-            self._terminal.line(f"  {sign} {running.task:<{self._width}}  {took:>9}")
-        self._drawn = len(self._running)
+            notes = self._terminal.dim(self._chunks(running.task)) if running.parts else ""
+            self._terminal.line(f"  {sign} {running.task:<{self._width}}  {took:>9}   {notes}".rstrip())
+        self._drawn = len(shown)
 
     def _erase(self) -> None:
         if self._drawn:
@@ -159,9 +193,10 @@ class Tail:
         return [line.decode(errors="replace") for line in whole]
 
 
-def _action(event: Event) -> str | None:
+def _asked(event: Event, key: str) -> str | None:
+    """What a pipeline's function was asked for."""
     value = event.payload.value if event.payload is not None else None
-    return value.get("action") if isinstance(value, dict) else None
+    return value.get(key) if isinstance(value, dict) else None
 
 
 def _object(event: Event) -> dict[str, Any]:
@@ -186,6 +221,9 @@ def _notes(receipt: dict[str, Any]) -> str:
     notes = []
     if receipt.get("rows"):
         notes.append(f"{count(receipt['rows'])} row{'' if receipt['rows'] == 1 else 's'}")
+    if "lanes" in receipt:
+        lanes = f"{receipt['lanes']} lane{'' if receipt['lanes'] == 1 else 's'}"
+        notes.append(f"{count(receipt['chunks'])} chunks, {lanes}")
     if "database" in receipt:
         notes.append(str(receipt["database"]))
     if receipt.get("repeated"):

@@ -16,9 +16,13 @@ COMMANDS = {
     "stop": "stop a run",
     "runs": "list runs",
     "show": "show the history of a run",
+    "progress": "show how far the tasks in chunks of a run are",
     "logs": "show what the tasks of a run have printed",
     "invoke": "invoke one action of the Lambda function",
+    "plan": "show the chunks that a task would be done in",
+    "prove": "try on the data whether a task is safe in chunks",
     "check": "look for mistakes without running anything",
+    "serve": "serve the Step Functions and Lambda APIs to boto3 and `aws`",
     "compile": "print the state machine (Amazon States Language)",
     "graph": "print the state machine as a Mermaid graph",
     "db": "start, stop, or open the embedded PostgreSQL",
@@ -100,8 +104,9 @@ def _nearest(name: str) -> str:
 
 def _shown(error: StepwellError) -> str:
     from stepwell.cli.terminal import Terminal
+    from stepwell.etl.redact import redacted
 
-    return f"{Terminal(sys.stderr).red('error:')} {error.message}"
+    return f"{Terminal(sys.stderr).red('error:')} {redacted(error.message)}"
 
 
 if __name__ == "__main__":

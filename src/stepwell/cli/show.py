@@ -87,8 +87,9 @@ def _print_story(terminal: "Terminal", execution: Execution, status: str, told: 
     for line in _header(terminal, execution, status, told):
         terminal.line(line)
     terminal.line()
-    width = max((2 * v.depth + len(_title(v)) for v in told.visits), default=0)
-    for visit in told.tree():
+    shown = [visit for visit in told.tree() if _is_shown(visit)]
+    width = max((2 * _depth(visit) + len(_title(visit)) for visit in shown), default=0)
+    for visit in shown:
         for line in _visit_lines(terminal, visit, width, alive=status == "RUNNING"):
             terminal.line(line)
     if status == "INTERRUPTED":
@@ -116,13 +117,26 @@ def _header(terminal: "Terminal", execution: Execution, status: str, told: "Stor
     return lines if execution["input"] == "{}" else [*lines, f"input     {execution['input']}"]
 
 
+def _is_shown(visit: "Visit") -> bool:
+    """A task in chunks is one line, with those of its parts below it that did not go smoothly."""
+    if visit.whole is visit:
+        return True
+    return visit.type == "Task" and (visit.retries > 0 or visit.status not in ("SUCCEEDED", "RUNNING"))
+
+
+def _depth(visit: "Visit") -> int:
+    return visit.depth if visit.whole is visit else visit.whole.depth + 1
+
+
 def _title(visit: "Visit") -> str:
     """A task is known by its own name; iterations are counted from 0, as Step Functions does."""
+    if visit.phase is not None:
+        return visit.phase if visit.index is None else f"{visit.phase} {visit.index}"
     return visit.label if visit.index is None else f"{visit.label} #{visit.index}"
 
 
 def _visit_lines(terminal: "Terminal", visit: "Visit", width: int, alive: bool) -> list[str]:
-    indent = "  " * visit.depth
+    indent = "  " * _depth(visit)
     took = _took(visit, alive)
     title = f"{indent}{_title(visit)}"
     notes = "   ".join(_notes(visit))
@@ -161,6 +175,8 @@ def _notes(visit: "Visit") -> list[str]:
     notes = [str(receipt["database"])] if "database" in receipt else []
     if visit.rows is not None and visit.task != "validate_config":
         notes.append(f"{count(visit.rows)} {'row' if visit.rows == 1 else 'rows'}")
+    if visit.chunks:
+        notes.append(_chunks(visit, receipt))
     if receipt.get("repeated"):
         notes.append("done before: answered from its receipt")
     if visit.retries:
@@ -168,6 +184,16 @@ def _notes(visit: "Visit") -> list[str]:
     if visit.status not in ("SUCCEEDED", "RUNNING"):
         notes.append(visit.error if visit.error and visit.broke_off() else visit.status.lower().replace("_", " "))
     return notes
+
+
+def _chunks(visit: "Visit", receipt: dict[str, Any]) -> str:
+    """While it is under way, what those lanes have told that had to be invoked again."""
+    from stepwell.cli.terminal import count
+
+    if "lanes" not in receipt:
+        return f"{count(visit.chunks_done)} of {count(visit.chunks or 0)} chunks told of"
+    lanes = receipt["lanes"]
+    return f"{count(receipt['chunks'])} chunks, {lanes} {'lane' if lanes == 1 else 'lanes'}"
 
 
 def _attempt_line(terminal: "Terminal", attempt: "Attempt") -> str:

@@ -57,7 +57,7 @@ select set_config('statement_timeout', $1, $5), set_config('idle_in_transaction_
   set_config('lock_timeout', $3, $5), set_config('application_name', $4, $5),
   case when version() ~ 'linux' and current_setting('server_version_num')::int >= 140000
          or version() ~ 'darwin|bsd' and current_setting('server_version_num')::int >= 150000
-    then set_config('client_connection_check_interval', '2s', $5) end
+    then set_config('client_connection_check_interval', $6, $5) end
 """
 
 
@@ -104,16 +104,16 @@ def run_fenced(
     Superseded if a newer attempt has begun, TransactionMisuse if the task ended the transaction itself, and the
     errors of `explain` for what PostgreSQL refuses.
     """
-    with lease(url, application) as connection, _explained():
+    with lease(url, application) as connection, explained():
         connection.deadline = time.monotonic() + seconds
         begun = begin(connection, key, run, execution, clear)
         if isinstance(begun, Receipt):
             return begun.repeated()
-        _set_limits(connection)
+        set_limits(connection)
         connection.guarded = True
-        transaction = _transaction(connection)
+        transaction = transaction_of(connection)
         receipt = work(connection, begun.number)
-        _must_be_in(connection, transaction)
+        must_be_in(connection, transaction)
         return finish(connection, begun, receipt)
 
 
@@ -128,16 +128,16 @@ def run_plain(
     work: Work,
 ) -> dict[str, Any]:
     """The same without a transaction around `work`, which commits as it likes: done at least once, not exactly once."""
-    with lease(url, application) as connection, _explained():
+    with lease(url, application) as connection, explained():
         connection.deadline = time.monotonic() + seconds
         begun = begin(connection, key, run, execution, clear)
         if isinstance(begun, Receipt):
             return begun.repeated()
         connection.autocommit = True
-        _set_limits(connection)
+        set_limits(connection)
         receipt = work(connection, begun.number)
         _must_be_idle(connection)
-    with lease(url, application) as connection, _explained():
+    with lease(url, application) as connection, explained():
         return finish(connection, begun, receipt)
 
 
@@ -158,14 +158,14 @@ def finish(connection: TaskConnection, attempt: Attempt, receipt: dict[str, Any]
     """Commit the transaction together with the receipt, if this attempt is still the one that may."""
     connection.deadline = time.monotonic() + max(connection.seconds_left(), _FINISH_SECONDS)
     connection.guarded = True
-    _set_limits(connection)
+    set_limits(connection)
     stored, number = _lock(connection, attempt)
     if stored is not None:
         connection.end(commit=False)
         return stored.repeated()
     if number != attempt.number:
         connection.end(commit=False)
-        raise _superseded(attempt, number)
+        raise superseded(attempt.key, attempt.number, number)
     key = attempt.key
     _ask(connection, _STORE, [key.pipeline, attempt.run, key.task, attempt.execution, Jsonb(receipt)])
     try:
@@ -183,19 +183,30 @@ def forget(connection: TaskConnection, pipeline: str, run: str, tasks: Sequence[
 
 
 def _take(connection: TaskConnection, asked: list[Any]) -> tuple[dict[str, Any] | None, int]:
-    _set_limits(connection)
+    set_limits(connection)
     stored, number = _ask(connection, _TAKE, asked).fetchone() or (None, 0)
     return stored, number
 
 
 def _lock(connection: TaskConnection, attempt: Attempt) -> tuple[Receipt | None, int | None]:
     """Wait for the right to commit; then: this run's receipt, and the newest attempt number."""
-    key = attempt.key
-    newest = _ask(connection, _LOCK, list(key)).fetchone()
+    newest = lock_number(connection, attempt.key)
     # A second statement, since it must see what was committed while the first waited.
+    return stored_receipt(connection, attempt), newest
+
+
+def lock_number(connection: TaskConnection, key: Key) -> int | None:
+    """The newest attempt's number, which stays so until this transaction ends."""
+    newest = _ask(connection, _LOCK, list(key)).fetchone()
+    return newest and newest[0]
+
+
+def stored_receipt(connection: TaskConnection, attempt: Attempt) -> Receipt | None:
+    """What this run has committed for the task."""
+    key = attempt.key
     asked = [key.pipeline, attempt.run, key.task, attempt.clear, attempt.execution]
     stored = _ask(connection, _STORED, asked).fetchone()
-    return stored and Receipt(stored[0]), newest and newest[0]
+    return stored and Receipt(stored[0])
 
 
 def _settle(lost: TaskConnection, attempt: Attempt, receipt: dict[str, Any], error: psycopg.Error) -> dict[str, Any]:
@@ -203,7 +214,7 @@ def _settle(lost: TaskConnection, attempt: Attempt, receipt: dict[str, Any], err
     try:
         with connect(lost.url, lost.application) as connection:
             connection.deadline = time.monotonic() + _LOCK_SECONDS
-            _set_limits(connection)
+            set_limits(connection)
             stored, _ = _lock(connection, attempt)
     except (psycopg.Error, StepwellError) as trouble:
         raise ConnectionLost(
@@ -219,23 +230,24 @@ def _ask(connection: TaskConnection, query: str, values: Sequence[Any]) -> psyco
     return psycopg.RawCursor(connection).execute(query, values)
 
 
-def _set_limits(connection: TaskConnection) -> None:
+def set_limits(connection: TaskConnection, watch: str = "2s") -> None:
+    """How long statements, locks and silence may take; how often PostgreSQL looks whether the client still lives."""
     seconds = connection.remaining() or _LOCK_SECONDS
     limits = [milliseconds(seconds)] * 2 + [milliseconds(min(_LOCK_SECONDS, seconds))]
-    _ask(connection, _SETTINGS, [*limits, connection.application[:63], not connection.autocommit])
+    _ask(connection, _SETTINGS, [*limits, connection.application[:63], not connection.autocommit, watch])
 
 
-def _transaction(connection: TaskConnection) -> int:
+def transaction_of(connection: TaskConnection) -> int:
     row = _ask(connection, "select txid_current()", []).fetchone()
     return int(row[0]) if row else 0
 
 
-def _must_be_in(connection: TaskConnection, transaction: int) -> None:
+def must_be_in(connection: TaskConnection, transaction: int) -> None:
     """The task's transaction must still be open: a COMMIT or ROLLBACK that was sent as SQL has ended it."""
     status = connection.info.transaction_status
     if status == TransactionStatus.INERROR:
         raise explain(psycopg.errors.InFailedSqlTransaction("the task's transaction has failed"))
-    if status == TransactionStatus.IDLE or _transaction(connection) != transaction:
+    if status == TransactionStatus.IDLE or transaction_of(connection) != transaction:
         raise TransactionMisuse(
             "the task sent COMMIT or ROLLBACK as SQL. What it did before that is out of Stepwell's hands: a COMMIT "
             "has stored it without a receipt. Remove the statement; for a part that may fail use "
@@ -251,15 +263,16 @@ def _must_be_idle(connection: TaskConnection) -> None:
         )
 
 
-def _superseded(attempt: Attempt, newest: int | None) -> Superseded:
+def superseded(key: Key, number: int, newest: int | None) -> Superseded:
     return Superseded(
-        f"attempt {attempt.number} of task {attempt.key.task!r} was overtaken by attempt {newest}, which has begun "
+        f"attempt {number} of task {key.task!r} was overtaken by attempt {newest}, which has begun "
         "since: its transaction was rolled back, and the newer attempt's counts"
     )
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
+    """PostgreSQL's errors under our names."""
     try:
         yield
     except psycopg.Error as error:

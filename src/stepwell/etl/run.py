@@ -1,5 +1,6 @@
 """Runs a SQL file's statements, one after the other, in the task's transaction."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from psycopg.types.numeric import Int4, Int8
 from stepwell.errors import TransactionMisuse
 from stepwell.etl.connection import TaskConnection
 from stepwell.etl.failure import explain
-from stepwell.etl.script import Script, Statement
+from stepwell.etl.script import Script, Statement, bindable
 
 _ENDS = {"begin", "start", "commit", "end", "abort", "rollback"}
 _CHANGES = ("INSERT", "UPDATE", "DELETE", "MERGE")
@@ -50,6 +51,23 @@ def _changed(connection: TaskConnection, script: Script, statement: Statement, p
     return max(0, cursor.rowcount) if counts else 0
 
 
+def run_narrowed(
+    connection: TaskConnection, text: str, given: Sequence[Any], bounds: Sequence[str | None], place: str
+) -> int:
+    """Run a statement whose text was frozen in a plan: the task's parameters come first, then a range's bounds."""
+    values = [*literals(given), *bounds]
+    connection.keep_deadline()
+    cursor = psycopg.RawCursor(connection)
+    try:
+        if text.split(maxsplit=1)[0].lower() in _READS:
+            deque(cursor.stream(text, values, size=1000), maxlen=0)
+            return 0
+        cursor.execute(text, values)
+    except psycopg.Error as error:
+        raise explain(error, place) from error
+    return max(0, cursor.rowcount) if (cursor.statusmessage or "").startswith(_CHANGES) else 0
+
+
 def _only_reads(statement: Statement) -> bool:
     first = statement.words[0] if statement.words else ""
     return first in _READS and "into" not in statement.text.lower().split()
@@ -63,6 +81,11 @@ def _read_away(connection: TaskConnection, statement: Statement, values: Sequenc
             pass
     except psycopg.Error as error:
         raise explain(error, None, statement) from error
+
+
+def literals(given: Sequence[Any]) -> list[Any]:
+    """Parameters as psycopg binds them."""
+    return [_as_literal(bindable(value)) for value in given]
 
 
 def _as_literal(value: Any) -> Any:

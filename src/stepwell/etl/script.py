@@ -109,7 +109,7 @@ class Script:
     def bind(self, statement: Statement, params: Mapping[str, Any]) -> list[Any]:
         """The values of a statement's parameters, in the order of `$1`, `$2` …; an object is bound as JSON text."""
         self.check(params)
-        return [_bindable(params[name]) for name in statement.names]
+        return [bindable(params[name]) for name in statement.names]
 
 
 def _known(known: set[str]) -> str:
@@ -120,7 +120,8 @@ def _known(known: set[str]) -> str:
     )
 
 
-def _bindable(value: Any) -> Any:
+def bindable(value: Any) -> Any:
+    """A parameter as psycopg can bind it: objects as JSON text."""
     holds_objects = isinstance(value, (list, tuple)) and any(isinstance(item, dict) for item in value)
     if isinstance(value, dict) or holds_objects:
         import json

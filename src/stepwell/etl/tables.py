@@ -1,4 +1,4 @@
-"""The two tables of Stepwell in a target database: who may commit a task, and what was committed."""
+"""The tables of Stepwell in a target database: who may commit a task, what was committed, and the chunks of tasks."""
 
 import psycopg
 
@@ -7,6 +7,8 @@ from stepwell.etl.connection import TaskConnection
 
 # stepwell.attempt has a row for each task and window: the newest attempt's number. Whoever wants to commit locks it.
 # stepwell.receipt has a row for each task that a run has committed.
+# stepwell.plan has a row for each task that a run does in chunks: what is run on each, frozen when it was planned.
+# stepwell.chunk has a row for each chunk. Whoever runs it locks the row, and turns it to done in the same transaction.
 _TABLES = """
 create table if not exists stepwell.attempt (
   pipeline text not null, task text not null, "window" text not null, number bigint not null, run text not null,
@@ -16,12 +18,27 @@ create table if not exists stepwell.receipt (
   pipeline text not null, run text not null, task text not null, execution text not null, receipt jsonb not null,
   committed_at timestamptz not null default clock_timestamp(), primary key (pipeline, run, task)
 );
+create table if not exists stepwell.plan (
+  pipeline text not null, run text not null, task text not null, "window" text not null, execution text not null,
+  number bigint not null, hash text not null, narrowed jsonb, params jsonb not null, key jsonb not null,
+  chunks int not null, rows bigint not null, lanes int not null, oversized jsonb not null,
+  planned_at timestamptz not null default clock_timestamp(), opened_at timestamptz not null default clock_timestamp(),
+  deadline timestamptz not null, reconciled_at timestamptz, primary key (pipeline, run, task)
+);
+create table if not exists stepwell.chunk (
+  pipeline text not null, run text not null, task text not null, chunk int not null,
+  lo jsonb, hi jsonb, null_column int, shape text not null, rows bigint not null,
+  state text not null default 'planned' check (state in ('planned', 'done', 'failed')),
+  alone boolean not null default false, attempts int not null default 0, rows_done bigint, ms int, lane int, error text,
+  started_at timestamptz, finished_at timestamptz, primary key (pipeline, run, task, chunk)
+) with (fillfactor = 70);
 """
 _ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtext('stepwell.tables'))"
+_QUIETLY = "select set_config('client_min_messages', 'warning', true)"  # no word of tables that are there
 _FACTS = """
-select to_regnamespace('stepwell') is not null, 2 = (
+select to_regnamespace('stepwell') is not null, 4 = (
   select count(*) from pg_class
-  where relnamespace = to_regnamespace('stepwell') and relname in ('attempt', 'receipt')
+  where relnamespace = to_regnamespace('stepwell') and relname in ('attempt', 'receipt', 'plan', 'chunk')
 ), quote_ident(current_user), quote_ident(current_database())
 """
 
@@ -31,12 +48,13 @@ def make_tables(connection: TaskConnection) -> None:
     has_schema, has_tables, user, database = _facts(connection)
     try:
         if not has_tables:
+            connection.execute(_QUIETLY)
             connection.execute(_ONE_AT_A_TIME)
             # Asked again under the lock, and not by IF NOT EXISTS, which wants the right to create even if it does.
             if not _facts(connection)[0]:
                 connection.execute("create schema stepwell")
             connection.execute(_TABLES)
-        connection.execute("select from stepwell.attempt, stepwell.receipt limit 0")
+        connection.execute("select from stepwell.attempt, stepwell.receipt, stepwell.plan, stepwell.chunk limit 0")
         _may_write(connection)
     except psycopg.errors.InsufficientPrivilege as error:
         connection.end(commit=False)
@@ -53,7 +71,8 @@ def _facts(connection: TaskConnection) -> tuple[bool, bool, str, str]:
 def _may_write(connection: TaskConnection) -> None:
     connection.execute("delete from stepwell.attempt where false")
     connection.execute("update stepwell.attempt set number = number where false")
-    connection.execute("insert into stepwell.receipt select * from stepwell.receipt where false")
+    for table in ("receipt", "plan", "chunk"):
+        connection.execute(f"insert into stepwell.{table} select * from stepwell.{table} where false")
 
 
 def _not_allowed(

@@ -102,7 +102,7 @@ def _safe(story: Story, visit: Visit | None, raw: str | None, error: str) -> lis
     told = _left_behind(story.cause or "", raw, error)
     if told:
         lines.append(told)
-    done = [each.label for each in story.visits if each.type == "Task" and each.status == SUCCEEDED and each.task]
+    done = [each.label for each in story.tasks if each.status == SUCCEEDED and each.task]
     kept = [name for name in dict.fromkeys(done) if name not in ("validate_config", visit and visit.label)]
     if kept:
         lines.append(f"{', '.join(kept)} {'is' if len(kept) == 1 else 'are'} done and will not run again.")

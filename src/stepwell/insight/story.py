@@ -64,6 +64,11 @@ class Story:
     def last_task(self) -> Visit | None:
         return next((visit for visit in reversed(self.visits) if visit.type == "Task"), None)
 
+    @property
+    def tasks(self) -> list[Visit]:
+        """The visits to the pipeline's tasks; one to a task in chunks counts as one."""
+        return [visit for visit in self.visits if visit.is_task]
+
     def tree(self) -> Iterator[Visit]:
         """The visits as one reads them: what a Parallel or Map did right below it, branch after branch."""
         after: dict[Visit | None, list[Visit]] = {}
@@ -153,13 +158,16 @@ class _Reader:
         if here is not None:
             here.begin(Attempt(len(here.attempts) + 1, event["id"], event["timestamp"]))
             here.task = here.task or _action(details)
+            here.phase = here.phase or _phase(details)
+            if here.phase is not None and (whole := _chunked(here)) is not None:
+                whole.task = here.task
         return here
 
     def _redone(self, details: dict[str, Any]) -> Visit | None:
         """After a redrive nothing points at the visit: of those begun anew, the one that calls for the same."""
         tasks = [visit for visit in self.forsaken if visit.type == "Task"]
-        action = _action(details)
-        visit = next((visit for visit in tasks if visit.task == action), tasks[0] if tasks else None)
+        called = _action(details), _phase(details)
+        visit = next((visit for visit in tasks if (visit.task, visit.phase) == called), tasks[0] if tasks else None)
         if visit is not None:
             self.forsaken.remove(visit)
         return visit
@@ -168,6 +176,8 @@ class _Reader:
         if here is not None:
             here.attempt_ended(event["timestamp"], SUCCEEDED)
             here.receipt = _receipt(_details(event).get("output"))
+            if (whole := _chunked(here)) is not None:
+                _tell_whole(whole, here)
         return here
 
     def call_failed(self, event: Event, here: Visit | None) -> Visit | None:
@@ -242,6 +252,23 @@ _CHANGES: tuple[tuple[str, Callable[[_Reader, Event, Visit | None], Visit | None
 )
 
 
+def _chunked(visit: Visit) -> Visit | None:
+    """Of a phase of a task in chunks, the visit to the whole task."""
+    return None if visit.phase is None else _outward(visit.parent, lambda each: each.type == "Parallel")
+
+
+def _tell_whole(whole: Visit, phase: Visit) -> None:
+    """What a phase has answered is told of the whole task."""
+    answer = phase.receipt or {}
+    chunks = answer.get("chunks")
+    if phase.phase == "reconcile":
+        whole.receipt = answer
+    if type(chunks) is int and phase.phase != "lane":
+        whole.chunks = chunks or whole.chunks
+    elif type(chunks) is int:
+        whole.chunks_done += chunks
+
+
 def _culprit(told: Story, here: Visit | None) -> Visit | None:
     """The innermost visit whose failure ended the run, or that was under way when it was ended."""
     if told.status != FAILED:
@@ -296,6 +323,14 @@ def _action(details: dict[str, Any]) -> str | None:
     event = event.get("Payload", event) if isinstance(event, dict) else None
     action = event.get("action") if isinstance(event, dict) else None
     return action if isinstance(action, str) else None
+
+
+def _phase(details: dict[str, Any]) -> str | None:
+    """Of a call for a task in chunks, which part of it."""
+    event = _parsed(details.get("input") or details.get("parameters"))
+    event = event.get("Payload", event) if isinstance(event, dict) else None
+    phase = event.get("phase") if isinstance(event, dict) and isinstance(event.get("action"), str) else None
+    return phase if phase in ("plan", "lane", "reconcile") else None
 
 
 def _receipt(output: object) -> dict[str, Any] | None:

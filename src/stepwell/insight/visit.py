@@ -38,18 +38,22 @@ class Visit:
 
     `task` is the pipeline's task that it calls, `parent` the visit to the Parallel or Map around it, `index` the
     iteration there, `came_from` the visit before it, `receipt` what the task answered, `rounds` how often the
-    children of a Parallel or Map were begun.
+    children of a Parallel or Map were begun. A task in chunks is a Parallel that has a `task`, with visits inside that
+    have a `phase` (plan, lane, reconcile); `chunks` is how many it has, `chunks_done` how many its lanes have told of.
     """
 
     __slots__ = (
         "attempts",
         "broken",
         "came_from",
+        "chunks",
+        "chunks_done",
         "ended",
         "entered",
         "index",
         "name",
         "parent",
+        "phase",
         "receipt",
         "rounds",
         "started",
@@ -80,6 +84,9 @@ class Visit:
         self.task: str | None = None
         self.attempts: list[Attempt] = []
         self.receipt: dict[str, Any] | None = None
+        self.phase: str | None = None
+        self.chunks: int | None = None
+        self.chunks_done = 0
         self.rounds = 0
         self.broken = False
 
@@ -87,6 +94,19 @@ class Visit:
     def label(self) -> str:
         """What a person calls it: the task's name, else the state's."""
         return self.task or self.name
+
+    @property
+    def is_task(self) -> bool:
+        """Whether it is what the pipeline calls a task: a call, or all the calls of a task in chunks."""
+        return self.task is not None if self.type == "Parallel" else self.type == "Task" and self.phase is None
+
+    @property
+    def whole(self) -> "Visit":
+        """Of what belongs to a task in chunks, the visit to all of it; else itself."""
+        around: Visit | None = self
+        while around is not None and (around.type != "Parallel" or around.task is None):
+            around = around.parent
+        return around or self
 
     @property
     def seconds(self) -> float | None:

@@ -41,8 +41,8 @@ def latest_of_run(client: Client, execution: dict[str, Any]) -> dict[str, Any]:
 def plan(client: Client, execution: dict[str, Any], definition: str, start_at: str | None = None) -> Redrive | Restart:
     """How to go on with an execution that has ended without success. `definition` is what the pipeline is now."""
     machine = json.loads(definition)
-    failed_in = _last_top_state(client, execution, machine)
     unchanged = client.describe_state_machine_for_execution(executionArn=execution["executionArn"])["definition"]
+    failed_in = _last_top_state(client, execution, json.loads(unchanged))
     stands = machine["States"].get(failed_in or "", {}).get("Type")
     if (
         start_at is None
@@ -99,24 +99,18 @@ def _action_at(machine: dict[str, Any], state: str | None) -> str | None:
 
 
 def _last_top_state(client: Client, execution: dict[str, Any], machine: dict[str, Any]) -> str | None:
-    """The last Task or Parallel of the machine itself that the execution has entered."""
+    """The last Task or Parallel of the execution's machine itself, not of a branch of it, that was entered."""
     token: dict[str, str] = {}
     while True:
         page = client.get_execution_history(executionArn=execution["executionArn"], reverseOrder=True, **token)
         for event in page["events"]:
             if event["type"] in ("TaskStateEntered", "ParallelStateEntered"):
                 name: str = event["stateEnteredEventDetails"]["name"]
-                if not _is_inside(machine, name):
+                if name in machine["States"]:
                     return name
         if "nextToken" not in page:
             return None
         token = {"nextToken": page["nextToken"]}
-
-
-def _is_inside(machine: dict[str, Any], name: str) -> bool:
-    """Whether a state belongs to a branch of a Parallel."""
-    branches = [branch for state in machine["States"].values() for branch in state.get("Branches", [])]
-    return any(name in branch["States"] for branch in branches)
 
 
 def _ended_in_fail(execution: dict[str, Any]) -> bool:

@@ -1,12 +1,12 @@
 """Everything that can be known to be wrong with a pipeline before it runs, all of it at once."""
 
-import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stepwell.errors import ConfigurationError
+from stepwell.pipeline.chunks import Chunks
 from stepwell.pipeline.params import mistakes
-from stepwell.pipeline.settings import Setting, missing
-from stepwell.pipeline.task import LoadTask, Retry, SqlTask, Task
+from stepwell.pipeline.settings import Setting, env
+from stepwell.pipeline.task import LoadTask, PythonTask, Retry, SqlTask, Task, table_of
 
 if TYPE_CHECKING:
     from stepwell.pipeline.pipeline import Pipeline
@@ -29,7 +29,7 @@ def check(
     """All mistakes; at run time also the settings that are missing from the environment."""
     found = structure(pipeline)
     for task in pipeline.tasks:
-        found += _sql(task, pipeline.params)
+        found += _sql(task, pipeline.params) + _checks(task, pipeline.params)
     for mistake in mistakes(pipeline.params, params_override or {}):
         found.append(Problem("input", mistake, ""))
     return found + (_settings(pipeline) if at_run_time else [])
@@ -37,7 +37,7 @@ def check(
 
 def structure(pipeline: "Pipeline") -> list[Problem]:
     """The mistakes that the state machine would inherit; reads no file."""
-    found = [problem for task in pipeline.tasks for problem in _timing(task)]
+    found = [problem for task in pipeline.tasks for problem in _timing(task) + _chunks(task)] + _connections(pipeline)
     if not pipeline.groups:
         remedy = "add one, for instance pipeline.sql('task_01', 'sql/task_01.sql')"
         found.append(Problem(pipeline.place, f"pipeline {pipeline.name!r} has no tasks", remedy))
@@ -68,6 +68,25 @@ def _timing(task: Task) -> list[Problem]:
     return found
 
 
+def _chunks(task: Task) -> list[Problem]:
+    """What can be known to be wrong with a task's chunks without a database."""
+    chunks = task.chunks
+    asks = isinstance(task, PythonTask) and task.asks_for_chunk
+    if chunks is None:
+        what = f"task {task.name!r} asks for chunk, and is not done in chunks"
+        return [Problem(task.place, what, "give it chunks=Chunks('table', by=…)")] if asks else []
+    if not isinstance(chunks, Chunks):
+        return [Problem(task.place, f"chunks of task {task.name!r} is {chunks!r}", "give Chunks('table', by=…)")]
+    found = [Problem(task.place, f"in task {task.name!r}, {what}", way) for what, way in chunks.mistakes()]
+    if not isinstance(task, SqlTask) and not asks:
+        what = f"task {task.name!r} is done in chunks, and does not ask for its part"
+        found.append(Problem(task.place, what, "give the function the parameter chunk, and use chunk.sql()"))
+    if not task.transaction:
+        what = f"task {task.name!r} has chunks= and transaction=False"
+        found.append(Problem(task.place, what, "a chunk is one transaction: drop one of the two"))
+    return found
+
+
 def _is_whole(value: object, low: int, high: int) -> bool:
     return type(value) is int and low <= value <= high
 
@@ -77,20 +96,63 @@ def _sql(task: Task, params: dict[str, Any]) -> list[Problem]:
     if not isinstance(task, SqlTask | LoadTask):
         return []
     try:
-        task.script().check(params)
+        if isinstance(task, LoadTask):
+            task.check(params)
+        else:
+            task.script().check(params)
     except ConfigurationError as error:
         return [Problem(task.place, error.message.removeprefix(f"{task.place}: "), "")]
     return []
 
 
+def _checks(task: Task, params: dict[str, Any]) -> list[Problem]:
+    if not task.checks:
+        return []
+    from stepwell.etl.checks import mistakes
+
+    found = mistakes(task.checks, table_of(task), params)
+    return [Problem(task.place, f"in checks of task {task.name!r}, {mistake}", "") for mistake in found]
+
+
+def _connections(pipeline: "Pipeline") -> list[Problem]:
+    """Tasks side by side hold one connection each, a task in chunks one for each lane."""
+    most = pipeline.max_connections
+    if most is None:
+        return []
+    if not _is_whole(most, 1, 100_000):
+        return [Problem(pipeline.place, f"max_connections={most!r}", "give a whole number from 1")]
+    found = []
+    for group in pipeline.groups:
+        needed = sum(map(connections_of, group))
+        if needed > most:
+            names = ", ".join(task.name for task in group)
+            what = f"{names} can hold {needed} connections at the same time, more than max_connections={most}"
+            ways = ["put fewer tasks into one parallel()"] if len(group) > 1 else []
+            ways += ["give Chunks a smaller parallel="] if any(connections_of(task) > 1 for task in group) else []
+            found.append(Problem(group[0].place, what, f"{', or '.join(ways)}, or raise max_connections"))
+    return found
+
+
+def connections_of(task: Task) -> int:
+    """The most connections to the pipeline's database that a task holds at the same time."""
+    lanes = task.chunks.parallel if isinstance(task.chunks, Chunks) else None
+    return lanes if type(lanes) is int else int(task.needs_database)
+
+
 def _settings(pipeline: "Pipeline") -> list[Problem]:
-    needs = [(name, f"pipeline {pipeline.name!r} (requires)", pipeline.place) for name in pipeline.requires]
+    needs: list[tuple[Setting, str, str]] = [
+        (env(name), f"pipeline {pipeline.name!r} (requires)", pipeline.place) for name in pipeline.requires
+    ]
     if pipeline.needs_database and isinstance(pipeline.database, Setting):
-        needs.append((pipeline.database.name, f"pipeline {pipeline.name!r} (its database)", pipeline.place))
+        needs.append((pipeline.database, f"pipeline {pipeline.name!r} (its database)", pipeline.place))
     needs += [
-        (task.source.name, f"task {task.name!r} (its source)", task.place)
+        (task.source, f"task {task.name!r} (its source)", task.place)
         for task in pipeline.tasks
         if isinstance(task, LoadTask) and isinstance(task.source, Setting)
     ]
-    unset = {name: (who, place) for name, who, place in needs if not os.environ.get(name)}
-    return [Problem(place, *missing(name, who)) for name, (who, place) in unset.items()]
+    told: dict[str, Problem] = {}
+    for setting, who, place in needs:
+        wrong = setting.problem(who) if setting.name not in told else None
+        if wrong:
+            told[setting.name] = Problem(place, *wrong)
+    return list(told.values())

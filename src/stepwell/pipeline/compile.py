@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stepwell.errors import ConfigurationError
 from stepwell.pipeline.check import refuse, structure
 from stepwell.pipeline.failures import TRANSIENT, catchers, fail_states, retriers
+from stepwell.pipeline.lanes import chunked_state, lane_retriers
 from stepwell.pipeline.names import START, SUCCESS, UNKNOWN_START, VALIDATE, group_name, state_name
 from stepwell.pipeline.task import Task
 
@@ -93,6 +94,9 @@ def _branch(task: Task, function_arn: str) -> dict[str, Any]:
 
 
 def _task(task: Task, function_arn: str) -> dict[str, Any]:
+    if task.chunks is not None:
+        state = chunked_state(task, task.chunks, function_arn)
+        return state | {"ResultPath": _receipt(task), "Catch": catchers(task)}
     return {
         "Type": "Task",
         "Resource": function_arn,
@@ -121,7 +125,11 @@ def _worst_case(pipeline: "Pipeline", steps: dict[str, Group]) -> int:
 
 def _longest(task: Task) -> int:
     attempts: int = 1 + sum(retrier["MaxAttempts"] for retrier in (TRANSIENT, retriers(task)[1]))
-    return attempts * task.timeout + sum(_waits(retrier) for retrier in retriers(task))
+    longest = attempts * task.timeout + sum(_waits(retrier) for retrier in retriers(task))
+    if task.chunks is None:
+        return longest
+    # Plan and reconciliation; lanes see to the deadline themselves, at the beginning of each lot.
+    return 2 * longest + task.chunks.deadline + task.timeout + sum(_waits(retrier) for retrier in lane_retriers(task))
 
 
 def _waits(retrier: dict[str, Any]) -> int:

@@ -72,13 +72,18 @@ _TEXTS = {
         "$.Cause",
     ),
     "timeout": ("{task} did not finish within its timeout of {timeout} seconds; {attempts} ended with {}.", "$.Error"),
-    "data": ("{task} met data that breaks a rule of the database. {}", "$.Cause"),
+    "data": ("{task} met data that breaks a rule. {}", "$.Cause"),
     "other": ("{task} failed. {}", "$.Cause"),
 }
 
 
 def _fail(text: tuple[str, str], task: Task) -> dict[str, Any]:
     template, path = text
+    if task.chunks is not None and template == _TEXTS["timeout"][0]:
+        template = (
+            "{task} did not finish: its chunks have " + str(task.chunks.deadline) + " seconds in all, and each of them "
+            "as long as one invocation, {timeout} seconds; the last attempt ended with {}."
+        )
     told = template.replace("{task}", task.name).replace("{timeout}", str(task.timeout))
     attempts = 1 + task.retry.max_attempts
     told = told.replace("{attempts}", f"the last of {attempts} attempts" if attempts > 1 else "its one attempt")
@@ -94,6 +99,8 @@ def _escaped(template: str) -> str:
 def _left_behind(task: Task) -> str:
     if task.name == VALIDATE:
         return "Nothing was changed."
+    if task.chunks is not None:
+        return "What its chunks have committed stays done, and resuming goes on with the others."
     if task.needs_database and task.transaction:
         return "Its transaction was rolled back, tasks before it keep what they committed."
     return "It works without a transaction, so what it did remains, and resuming does it again."

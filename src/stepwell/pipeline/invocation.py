@@ -8,15 +8,32 @@ from stepwell.errors import BadInput
 from stepwell.pipeline.params import RESERVED
 
 _KNOWN = ("action", "timeout", "context", "input")
+_PASSED = ("phase", "lane", "number")  # by a machine that was compiled for a task in chunks
+PHASES = ("plan", "lane", "reconcile", "prove", "show")  # of a task in chunks
 
 
 class Invocation:
     """One call of a pipeline's function.
 
     `run` stays the same over retries and resumes, `execution` is who asks now, `input` is the run's input as given.
+    Of a task in chunks: the `phase` (None: all of them), the `lane`, and the `number` of the plan that it belongs to.
     """
 
-    __slots__ = ("action", "clear", "execution", "input", "request_id", "retries", "run", "timeout", "window")
+    __slots__ = (
+        "action",
+        "clear",
+        "execution",
+        "input",
+        "lane",
+        "number",
+        "phase",
+        "request_id",
+        "retries",
+        "run",
+        "state",
+        "timeout",
+        "window",
+    )
 
     def __init__(self, event: object, request_id: str | None, example: str) -> None:
         """Raises BadInput that shows what an event looks like if it has no action, or something unknown."""
@@ -24,11 +41,16 @@ class Invocation:
         self.request_id = request_id or os.urandom(8).hex()
         self.action: str = event["action"]
         self.timeout: float | None = event.get("timeout")
+        self.phase: str | None = event.get("phase")
+        self.lane: int = event.get("lane") or 0
+        self.number: int | None = event.get("number")
         context = _object(event, "context")
         execution = _object(context, "Execution")
         self.input: object = execution.get("Input", event.get("input", {}))
         self.execution: str = execution.get("Id") or self.request_id
-        self.retries: int = _object(context, "State").get("RetryCount") or 0
+        state = _object(context, "State")
+        self.retries: int = state.get("RetryCount") or 0
+        self.state: str = state.get("Name") or ""
         own = _own(self.input)
         self.run = _text(own, "run") or execution.get("Name") or f"invoke-{self.request_id}"
         self.window = _text(own, "window")
@@ -42,13 +64,18 @@ def _checked(event: object, example: str) -> dict[str, Any]:
     if not isinstance(event.get("action"), str):
         raise BadInput(f"the event names no action; an event looks like {shape}")
     for key in event:
-        if key not in _KNOWN:
+        if key not in _KNOWN + _PASSED:
             raise BadInput(
                 f"unknown key {key!r} in the event; known: {', '.join(_KNOWN)}; parameters go into input: {shape}"
             )
     timeout = event.get("timeout")
     if timeout is not None and (type(timeout) not in (int, float) or not timeout > 0):
         raise BadInput(f"timeout must be seconds, a number above 0, not {timeout!r}")
+    if event.get("phase") not in (None, *PHASES):
+        raise BadInput(f"phase must be one of {', '.join(PHASES)}, not {event['phase']!r}")
+    for key in ("lane", "number"):
+        if event.get(key) is not None and type(event[key]) is not int:
+            raise BadInput(f"{key} must be a whole number, not {event[key]!r}")
     return event
 
 

@@ -2,14 +2,20 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from stepwell.errors import ConfigurationError, UnknownAction
+from stepwell.pipeline.loads import check_given, options_of
 from stepwell.pipeline.names import VALIDATE, check_pipeline_name, check_task_name, snake_case, state_names
 from stepwell.pipeline.params import check_defaults
 from stepwell.pipeline.places import caller, shown
 from stepwell.pipeline.settings import Setting, env
 from stepwell.pipeline.task import LoadTask, PythonTask, Retry, SqlTask, Task, ValidateConfig
+
+if TYPE_CHECKING:
+    from stepwell.etl.rules import Check
+    from stepwell.etl.sources import Source
+    from stepwell.pipeline.chunks import Chunks
 
 _LONGEST = 900  # seconds that a Lambda function may run
 
@@ -21,9 +27,22 @@ class Pipeline:
 
     `params` are the run's parameters with their defaults, `database` is where the tasks work, `requires` names the
     environment variables that must be set. SQL files are looked for beside the file that makes the pipeline.
+    `max_connections` is the most connections to `database` that a run may hold at the same time.
     """
 
-    __slots__ = ("_groups", "_tasks", "database", "folder", "name", "params", "place", "requires", "root", "target")
+    __slots__ = (
+        "_groups",
+        "_tasks",
+        "database",
+        "folder",
+        "max_connections",
+        "name",
+        "params",
+        "place",
+        "requires",
+        "root",
+        "target",
+    )
 
     def __init__(
         self,
@@ -31,6 +50,7 @@ class Pipeline:
         params: Mapping[str, Any] | None = None,
         database: Setting | str | None = None,
         requires: Sequence[str] = (),
+        max_connections: int | None = None,
     ) -> None:
         file, line = caller(1)
         self.folder = os.path.dirname(file)
@@ -41,6 +61,7 @@ class Pipeline:
         self.params: dict[str, Any] = dict(params or {})
         self.database = env("DATABASE_URL") if database is None else database
         self.requires = (requires,) if isinstance(requires, str) else tuple(requires)
+        self.max_connections = max_connections
         self._tasks: dict[str, Task] = {VALIDATE: ValidateConfig(self.place)}
         self._groups: list[tuple[Task, ...]] = []
         self.root: str | None = None  # the folder on the import path, and "module:attribute" there: set when found
@@ -49,27 +70,56 @@ class Pipeline:
     def __repr__(self) -> str:
         return f"Pipeline({self.name!r}: {', '.join(self.actions)})"
 
-    def sql(self, name: str, file: str, *, timeout: int = _LONGEST, retry: Retry | None = None) -> SqlTask:
-        """Add a task that runs the statements of an SQL file in one transaction."""
+    def sql(
+        self,
+        name: str,
+        file: str,
+        *,
+        timeout: int = _LONGEST,
+        retry: Retry | None = None,
+        checks: "Sequence[Check]" = (),
+        chunks: "Chunks | None" = None,
+    ) -> SqlTask:
+        """Add a task that runs the statements of an SQL file in one transaction, or, with `chunks`, in one for each.
+
+        `checks` must hold before that is committed, as for every kind of task; in chunks, when all are done.
+        """
         place = self._place()
-        return self._add(SqlTask(name, file, self.folder, timeout, retry or Retry(), place))
+        return self._add(SqlTask(name, file, self.folder, timeout, retry or Retry(), place), checks, chunks)
 
     def load(
         self,
         name: str,
         *,
         into: str,
-        query: str,
-        source: Setting | str | None = None,
+        query: str | None = None,
+        source: "Setting | str | Source | None" = None,
+        mode: str = "swap",
+        key: str | Sequence[str] = (),
+        watermark: str = "",
+        overlap: str | float = "",
+        range: str = "",  # noqa: A002  the word that PostgreSQL has for it
+        drift: str = "fail",
+        rejects: int = 0,
         timeout: int = _LONGEST,
         retry: Retry | None = None,
+        checks: "Sequence[Check]" = (),
     ) -> LoadTask:
-        """Add a task that replaces the whole table `into` by the rows of `query`: SQL text, or an SQL file.
+        """Add a task that loads the table `into` with the rows of `query`: SQL text, or an SQL file.
 
-        With `source`, the query runs in that database and the rows are copied over.
+        With `source`, the query runs in that database and the rows are copied over; or the source is files
+        (`csv_files`, `jsonl_files`), and there is no query. `mode` is "swap" (all rows, by a new table where that can
+        be), "truncate" (all rows, in place), "incremental" (rows whose `watermark` is new since the last time, less
+        `overlap`, are put in place of those with the same `key`) or "replace" (the rows of a `range`, a condition with
+        the run's parameters). Columns that only the source has `drift`: "fail", "add" or "ignore". Up to `rejects`
+        bad rows are set aside in `<into>_rejects`.
         """
         place = self._place()
-        return self._add(LoadTask(name, into, query, source, self.folder, timeout, retry or Retry(), place))
+        what = f"{place}: task {name!r}"
+        check_given(what, query, source)
+        how = options_of(what, place, mode, key, watermark, overlap, range, drift, rejects)
+        task = LoadTask(name, into, query or "", source, self.folder, timeout, retry or Retry(), place, how)
+        return self._add(task, checks)
 
     @overload
     def task(self, function: Callable[..., Any], /) -> PythonTask: ...
@@ -82,6 +132,8 @@ class Pipeline:
         timeout: int = _LONGEST,
         retry: Retry | None = None,
         transaction: bool = True,
+        checks: "Sequence[Check]" = (),
+        chunks: "Chunks | None" = None,
     ) -> Callable[[Callable[..., Any]], PythonTask]: ...
     def task(
         self,
@@ -92,17 +144,20 @@ class Pipeline:
         timeout: int = _LONGEST,
         retry: Retry | None = None,
         transaction: bool = True,
+        checks: "Sequence[Check]" = (),
+        chunks: "Chunks | None" = None,
     ) -> PythonTask | Callable[[Callable[..., Any]], PythonTask]:
         """Add a function, or a class with `run()`, as a task.
 
-        It is given what its parameters ask for by name: `connection` (or `connector`, `conn`) and `context`.
+        It is given what its parameters ask for by name: `connection` (or `connector`, `conn`) and `context`; with
+        `chunks` also `chunk`, the part of the table that it is to work on in this call.
         `transaction=False` is for effects outside the database: they may happen more than once.
         """
         place = self._place()
 
         def add(function: Callable[..., Any]) -> PythonTask:
             own = name or _name_of(function)
-            return self._add(PythonTask(function, own, timeout, retry or Retry(), transaction, place))
+            return self._add(PythonTask(function, own, timeout, retry or Retry(), transaction, place), checks, chunks)
 
         return add if function is None else add(function)
 
@@ -149,9 +204,17 @@ class Pipeline:
     def _place(self) -> str:
         return shown(*caller(2), self.folder)
 
-    def _add(self, task: T) -> T:
+    def _add(self, task: T, checks: "Sequence[Check]" = (), chunks: "Chunks | None" = None) -> T:
         check_task_name(task.name, task.place)
         self._check_new(task)
+        given: Any = checks
+        task.checks = tuple(given) if isinstance(given, list | tuple) else (given,)
+        if checks and isinstance(task, PythonTask):
+            task.needs_database = True
+        if not isinstance(task, LoadTask):
+            task.chunks = chunks
+            if chunks is not None and isinstance(task, PythonTask):
+                task.needs_database = True
         self._tasks[task.name] = task
         self._groups.append((task,))
         validate = self._tasks[VALIDATE]

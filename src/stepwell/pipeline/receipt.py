@@ -29,7 +29,7 @@ class Meter:
             "rows": told["rows"],
             "seconds": round(seconds, 3),
             "attempt": context.attempt,
-            "used": {"ms": round(seconds * 1000), "mb": _peak_megabytes()},
+            "used": {"ms": round(seconds * 1000), "mb": peak_megabytes()},
             **{key: value for key, value in told.items() if key != "rows"},
         }
         _check(receipt, context.task)
@@ -51,7 +51,7 @@ def _check(receipt: dict[str, Any], task: str) -> None:
         )
 
 
-def _peak_megabytes() -> int:
+def peak_megabytes() -> int:
     """The most memory that this process held. Linux's ru_maxrss would count the parent's, before exec, as well."""
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:

@@ -6,7 +6,7 @@ from typing import Any
 from stepwell.errors import ConfigurationError
 
 CONNECTION = frozenset({"connection", "connector", "conn"})
-GIVEN = CONNECTION | {"context"}
+GIVEN = CONNECTION | {"context", "chunk"}
 _RUNS_NOTHING = {0x20: "a generator", 0x80: "async", 0x200: "an async generator"}  # code flags: a call runs no line
 
 
@@ -42,6 +42,6 @@ def _check_names(by_position: tuple[str, ...], names: tuple[str, ...], optional:
     for name in names:
         if name not in GIVEN and name not in optional:
             raise ConfigurationError(
-                f"{what} asks for {name!r}; what it can ask for is connection (or connector, conn) and context, "
-                f"whose params hold the run's parameters"
+                f"{what} asks for {name!r}; what it can ask for is connection (or connector, conn), chunk if it "
+                f"has chunks=, and context, whose params hold the run's parameters"
             )

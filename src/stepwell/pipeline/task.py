@@ -1,17 +1,22 @@
 """The kinds of task: what each needs, and what it does with a connection and the run's context."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stepwell.errors import ConfigurationError
+from stepwell.etl.options import Options
+from stepwell.etl.redact import redacted
 from stepwell.pipeline.context import TaskContext
 from stepwell.pipeline.names import VALIDATE
 from stepwell.pipeline.settings import Setting, value_of
 from stepwell.pipeline.signature import CONNECTION, asked
 
 if TYPE_CHECKING:
+    from stepwell.etl.rules import Check
     from stepwell.etl.script import Script
+    from stepwell.etl.sources import Source
+    from stepwell.pipeline.chunks import Chunk, Chunks
 
 
 class Retry:
@@ -30,9 +35,9 @@ class Retry:
 
 
 class SqlTask:
-    """The statements of one SQL file, in one transaction."""
+    """The statements of one SQL file, in one transaction, or in chunks."""
 
-    __slots__ = ("_script", "file", "name", "path", "place", "retry", "timeout")
+    __slots__ = ("_script", "checks", "chunks", "file", "name", "path", "place", "retry", "timeout")
     needs_database = True
     transaction = True
 
@@ -43,6 +48,8 @@ class SqlTask:
         self.timeout = timeout
         self.retry = retry
         self.place = place
+        self.checks: tuple[Check, ...] = ()
+        self.chunks: Chunks | None = None
         self._script: Script | None = None
 
     def script(self) -> "Script":
@@ -58,32 +65,56 @@ class SqlTask:
 
 
 class LoadTask:
-    """A table that is replaced as a whole by the rows of a query, which may run in another database."""
+    """A table that is loaded from a query, which may run in another database, or from files.
 
-    __slots__ = ("_script", "into", "name", "place", "query", "retry", "source", "text", "timeout", "where")
+    `source` is that database; `files` is a source that needs no query.
+    """
+
+    __slots__ = (
+        "_script",
+        "checks",
+        "files",
+        "folder",
+        "how",
+        "into",
+        "name",
+        "place",
+        "query",
+        "retry",
+        "source",
+        "text",
+        "timeout",
+        "where",
+    )
     needs_database = True
     transaction = True
+    chunks: "Chunks | None" = None
 
     def __init__(
         self,
         name: str,
         into: str,
         query: str,
-        source: Setting | str | None,
+        source: "Setting | str | Source | None",
         folder: str,
         timeout: int,
         retry: Retry,
         place: str,
+        how: Options,
     ) -> None:
         self.name = name
         self.into = into
         self.query = query
-        self.source = source
+        self.source = source if isinstance(source, Setting | str) else None
+        self.files = None if isinstance(source, Setting | str) else source
+        self.folder = folder
+        self.how = how
         self.text = query if len(query.split()) > 1 else None
         self.where = f"{place} (query)" if self.text else os.path.join(folder, query.strip())
         self.timeout = timeout
         self.retry = retry
         self.place = place
+        self.checks: tuple[Check, ...] = ()
         self._script: Script | None = None
 
     def script(self) -> "Script":
@@ -91,6 +122,16 @@ class LoadTask:
         if self._script is None:
             self._script = self._read()
         return self._script
+
+    def check(self, params: Iterable[str]) -> None:
+        """ConfigurationError if what it needs of SQL cannot be read, or asks for parameters that are not known."""
+        from stepwell.etl.script import Script
+
+        known = set(params)
+        if self.how.range:
+            Script.parse(self.how.range, f"{self.place} (range)").check(known)
+        if not self.files:
+            self.script().check(known)
 
     def _read(self) -> "Script":
         from stepwell.etl.script import Script
@@ -108,9 +149,11 @@ class LoadTask:
     def work(self, connection: Any, context: TaskContext) -> dict[str, Any]:
         from stepwell.etl.load import load
 
-        self.script().check(context.params)
+        self.check(context.params)
         source = self.source and value_of(self.source, f"task {self.name!r} ({self.place})")
-        return {"rows": load(connection, self.into, self.script(), context.params, source or None)}
+        given = self.files or self.script()
+        how = self.how._replace(pipeline=context.pipeline, task=self.name, run=context.run)
+        return load(connection, self.into, given, context.params, source or None, how, self.folder).receipt()
 
 
 class PythonTask:
@@ -120,6 +163,8 @@ class PythonTask:
         "__wrapped__",
         "_asked",
         "_asked_by_run",
+        "checks",
+        "chunks",
         "name",
         "needs_database",
         "place",
@@ -136,6 +181,8 @@ class PythonTask:
         self.retry = retry
         self.transaction = transaction
         self.place = place
+        self.checks: tuple[Check, ...] = ()
+        self.chunks: Chunks | None = None
         self.__wrapped__ = function
         self._asked, self._asked_by_run = _read_signature(function, f"{place}: task {name!r}")
         self.needs_database = bool(CONNECTION & (self._asked | (self._asked_by_run or frozenset())))
@@ -144,8 +191,12 @@ class PythonTask:
         """What the function or class itself does, so that a test can call it."""
         return self.__wrapped__(*args, **kwargs)
 
-    def work(self, connection: Any, context: TaskContext) -> dict[str, Any]:
-        gifts = dict.fromkeys(CONNECTION, connection) | {"context": context}
+    @property
+    def asks_for_chunk(self) -> bool:
+        return "chunk" in self._asked | (self._asked_by_run or frozenset())
+
+    def work(self, connection: Any, context: TaskContext, chunk: "Chunk | None" = None) -> dict[str, Any]:
+        gifts = dict.fromkeys(CONNECTION, connection) | {"context": context, "chunk": chunk}
         result = self.__wrapped__(**{name: gifts[name] for name in self._asked})
         if self._asked_by_run is not None:
             result = result.run(**{name: gifts[name] for name in self._asked_by_run})
@@ -156,7 +207,7 @@ class PythonTask:
             return {"rows": result or 0}
         if not isinstance(result, dict):
             raise ConfigurationError(
-                f"{self.place}: task {self.name!r} returned {type(result).__name__} {result!r:.80}; "
+                f"{self.place}: task {self.name!r} returned {type(result).__name__} {redacted(repr(result)):.80}; "
                 'a task returns nothing, the number of its rows, or a dict of counts and ids, like {"rows": 3}'
             )
         rows = result.get("rows")
@@ -168,6 +219,8 @@ class ValidateConfig:
 
     __slots__ = ("name", "needs_database", "place", "retry", "timeout")
     transaction = False
+    checks: "tuple[Check, ...]" = ()
+    chunks: "Chunks | None" = None
 
     def __init__(self, place: str) -> None:
         self.name = VALIDATE
@@ -184,6 +237,11 @@ class ValidateConfig:
 
 
 Task = SqlTask | LoadTask | PythonTask | ValidateConfig
+
+
+def table_of(task: Task) -> str | None:
+    """The table that the task's checks are about, where they name none."""
+    return task.into if isinstance(task, LoadTask) else None
 
 
 def read_script(path: str, file: str, needed_by: str) -> "Script":

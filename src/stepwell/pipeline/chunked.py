@@ -1,0 +1,134 @@
+"""What one invocation of a task in chunks does: the phase that it asks for, with the task's own SQL or Python."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from stepwell.errors import NotChunkSafe
+from stepwell.etl import chunked
+from stepwell.etl.connection import TaskConnection
+from stepwell.etl.fence import Key
+from stepwell.etl.lane import Work
+from stepwell.etl.ledger import Lot
+from stepwell.etl.plan import Plan, find_table
+from stepwell.etl.ranges import Key as Columns
+from stepwell.pipeline.chunks import Chunk, Chunks
+from stepwell.pipeline.context import TaskContext
+from stepwell.pipeline.invocation import Invocation
+from stepwell.pipeline.receipt import peak_megabytes
+from stepwell.pipeline.task import PythonTask, SqlTask, Task
+
+if TYPE_CHECKING:
+    from stepwell.etl.narrow import Finding
+
+Check = Callable[[TaskConnection], dict[str, Any]]
+
+
+def perform(
+    task: SqlTask | PythonTask,
+    chunks: Chunks,
+    url: str,
+    application: str,
+    call: Invocation,
+    context: TaskContext,
+    check: Check,
+) -> dict[str, Any]:
+    """Plan, run a lane, reconcile; or, if the invocation names no phase, all of it as far as its time goes."""
+    job = chunked.Job(
+        url=url,
+        application=application,
+        key=Key(context.pipeline, task.name, call.window),
+        run=call.run,
+        execution=call.execution,
+        clear=call.clear,
+        remaining=context.remaining,
+        table=chunks.table,
+        by=chunks.by,
+        size=chunks.rows,
+        lanes=chunks.parallel,
+        deadline=chunks.deadline,
+        tolerate=chunks.tolerate,
+        attempts=1 + task.retry.max_attempts,
+        again=frozenset(task.retry.on),
+        params=context.params,
+        freeze=lambda connection, plan: frozen(task, chunks, connection, plan, context.params),
+        work=lambda narrowed, params: work_of(task, narrowed, params, context),
+        check=check,
+        used_mb=peak_megabytes,
+    )
+    if call.phase == "plan":
+        return chunked.plan(job)
+    if call.phase == "lane":
+        return chunked.lane(job, call.number, call.lane)
+    if call.phase == "reconcile":
+        return chunked.reconcile(job, call.number)
+    return chunked.go_on(job)
+
+
+def frozen(
+    task: Task, chunks: Chunks, connection: TaskConnection, plan: Plan, params: dict[str, Any]
+) -> dict[str, Any]:
+    """What the lanes run: the narrowed statements of an SQL task; a Python task only needs to know its key.
+
+    Raises NotChunkSafe for SQL that could give something else in chunks, by proof or by PostgreSQL's own plans.
+    """
+    if not isinstance(task, SqlTask):
+        return {"key": find_table(connection, chunks.table, chunks.by).key._asdict()}
+    import json
+
+    from stepwell.etl.narrow import narrow
+
+    task.script().check(params)
+    narrowed = narrow(task.script(), chunks.table, chunks.by, connection, chunks.functions)
+    for warning in narrowed.warnings:
+        print(warning, flush=True)
+    document: dict[str, Any] = json.loads(narrowed.to_json())
+    told = findings(task, document, connection, plan, params)
+    fatal = [f"{task.file}:{found.line}: {found.text}" for found in told if found.fatal]
+    if fatal:
+        raise NotChunkSafe("\n".join(fatal))
+    for found in told:
+        print(f"{task.file}:{found.line}: {found.text}", flush=True)
+    return document
+
+
+def findings(
+    task: Task, document: dict[str, Any], connection: TaskConnection, plan: Plan, params: dict[str, Any]
+) -> "list[Finding]":
+    """What PostgreSQL's plans of an empty chunk, and of three of the plan's, say against the statements."""
+    if not isinstance(task, SqlTask):
+        return []
+    from stepwell.etl.narrow import Narrowed, witness
+
+    return witness(Narrowed.from_json(document), connection, [chunk.range for chunk in plan.chunks], params)
+
+
+def work_of(task: SqlTask | PythonTask, document: dict[str, Any], params: dict[str, Any], context: TaskContext) -> Work:
+    return _python(task, document, context) if isinstance(task, PythonTask) else _sql(task, document, params)
+
+
+def _sql(task: SqlTask, document: dict[str, Any], params: dict[str, Any]) -> Work:
+    from stepwell.etl.narrow import Narrowed
+    from stepwell.etl.run import run_narrowed
+
+    narrowed = Narrowed.from_json(document)
+
+    def work(connection: TaskConnection, lot: Lot) -> int:
+        texts = ((statement, *statement.render(lot.range)) for statement in narrowed.statements)
+        return sum(
+            run_narrowed(
+                connection, text, [params[name] for name in statement.names], values, f"{task.file}:{statement.line}"
+            )
+            for statement, text, values in texts
+        )
+
+    return work
+
+
+def _python(task: PythonTask, document: dict[str, Any], context: TaskContext) -> Work:
+    key = Columns(*(tuple(document["key"][name]) for name in Columns._fields))
+
+    def work(connection: TaskConnection, lot: Lot) -> int:
+        rows: int = task.work(connection, context, Chunk(lot.range, key, lot.rows))["rows"]
+        return rows
+
+    return work
