@@ -12,7 +12,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_the_pipeline_of_the_first_screen_runs(tmp_path: Path, database: str) -> None:
-    [block] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    block, in_chunks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     folder = tmp_path / "visits"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".stepwell", "__pycache__"))
     project = Project(folder, database)
@@ -21,6 +21,13 @@ def test_the_pipeline_of_the_first_screen_runs(tmp_path: Path, database: str) ->
     out = project("run").stdout
     assert "2,426 rows" in out
     assert "✓ task_03" in out
+    whole = re.search(r'pipeline\.sql\("task_02".*\n', block)
+    assert whole is not None
+    project.write(
+        "pipeline.py", block.replace(whole[0], in_chunks).replace("import Pipeline", "import Chunks, Pipeline")
+    )
+    assert "✓ task_02 is chunk-safe" in project("prove", "task_02").stdout
+    assert "✓ task_02" in project("run").stdout
 
 
 def test_the_first_code_is_within_fifteen_lines_and_both_commands_on_the_first_screen() -> None:
