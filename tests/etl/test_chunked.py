@@ -116,7 +116,7 @@ def test_bare_invocations_go_on_until_the_receipt(database: str) -> None:
     make_items(database, 400)
 
     def work(connection: TaskConnection, lot: Lot) -> int:
-        return add_one(connection, lot, "select pg_sleep(0.04)")
+        return add_one(connection, lot, f"select pg_sleep({0.04 * len(lot.chunks)})")
 
     answers = []
     while not answers or answers[-1].get("done") is False:

@@ -155,8 +155,14 @@ class _Planner:
     # Step by step through the index
 
     def walk(self) -> list[Step]:
+        """The same question a thousand times: prepared, it takes a quarter less. A proxy is not left with it, since the
+        lease of the connection ends with DISCARD ALL."""
         _ask(self._connection, _WALK, ["off"])
-        steps = list(self._walked())
+        threshold, self._connection.prepare_threshold = self._connection.prepare_threshold, 1
+        try:
+            steps = list(self._walked())
+        finally:
+            self._connection.prepare_threshold = threshold
         _ask(self._connection, _WALK, ["on"])
         return steps
 
