@@ -8,6 +8,7 @@ import pytest
 from stepwell.errors import CheckFailed, ConfigurationError, DataError, NotReconciled
 from stepwell.etl import chunked
 from stepwell.etl.connection import TaskConnection
+from stepwell.etl.fence import run_fenced
 from stepwell.etl.ledger import Lot
 from stepwell.progress import open_progress
 from tests.etl.chunking import add_one, counts, job, ledger, make_items, run_all
@@ -48,6 +49,16 @@ def test_a_task_that_is_done_answers_its_receipt_in_every_phase(database: str) -
     assert again == {**receipt, "repeated": True}
     assert chunked.go_on(job(database)) == again
     assert counts(database) == {1: 1000}
+
+
+def test_a_task_that_was_done_as_a_whole_has_a_receipt_that_the_machine_of_chunks_can_read(database: str) -> None:
+    make_items(database)
+    given = job(database)
+    whole = {"task": "task_02", "rows": 9, "attempt": 1}
+    run_fenced(database, given.key, given.run, given.execution, False, 60, "test", lambda *_: whole)
+    assert chunked.plan(given)["lanes"] == []
+    told = chunked.reconcile(given, 1)
+    assert (told["rows"], told["chunks"], told["lanes"], told["repeated"]) == (9, 0, 0, True)
 
 
 def test_an_empty_table_is_done_at_once(database: str) -> None:

@@ -28,9 +28,7 @@ def test_one_column_needs_two_plain_bounds() -> None:
 
 def test_bounds_in_one_value_of_the_first_column_are_an_equality() -> None:
     condition, values = predicate(between(("2026-01-01", "a"), ("2026-01-01", "k")), TWO, "", 1)
-    assert condition == (
-        '"day" = $1::text::date AND "person" >= $2::text::text AND "person" < $3::text::text'
-    )
+    assert condition == ('"day" = $1::text::date AND "person" >= $2::text::text AND "person" < $3::text::text')
     assert values == ["2026-01-01", "a", "k"]
 
 

@@ -155,14 +155,14 @@ class _Planner:
     # Step by step through the index
 
     def walk(self) -> list[Step]:
-        """The same question a thousand times: prepared, it takes a quarter less. A proxy is not left with it, since the
-        lease of the connection ends with DISCARD ALL."""
+        """The same question a thousand times: prepared, it takes a quarter less. Nothing prepared is left to a proxy."""
         _ask(self._connection, _WALK, ["off"])
         threshold, self._connection.prepare_threshold = self._connection.prepare_threshold, 1
         try:
             steps = list(self._walked())
         finally:
             self._connection.prepare_threshold = threshold
+        _ask(self._connection, "deallocate all", [])
         _ask(self._connection, _WALK, ["on"])
         return steps
 
