@@ -155,7 +155,7 @@ class _Planner:
     # Step by step through the index
 
     def walk(self) -> list[Step]:
-        """The same question a thousand times: prepared, it takes a quarter less. Nothing prepared is left to a proxy."""
+        """The same question a thousand times: prepared, it takes a quarter less. Nothing prepared is left behind."""
         _ask(self._connection, _WALK, ["off"])
         threshold, self._connection.prepare_threshold = self._connection.prepare_threshold, 1
         try:
