@@ -76,13 +76,10 @@ def _pipeline(execution: dict[str, Any]) -> str:
 
 
 def _executions(client: Any, status: str) -> Iterator[dict[str, Any]]:
+    from stepwell.operate.paging import items
+
     request: dict[str, Any] = {"statusFilter": status} if status else {}
-    while True:
-        page = client.list_executions(**request)
-        yield from page["executions"]
-        if "nextToken" not in page:
-            return
-        request["nextToken"] = page["nextToken"]
+    return items(client.list_executions, "executions", **request)
 
 
 def _told(reader: "Reader", execution: dict[str, Any]) -> dict[str, Any]:

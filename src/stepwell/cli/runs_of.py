@@ -34,14 +34,9 @@ def reader() -> "Reader":
 
 
 def all_events(client: Any, arn: str) -> list[dict[str, Any]]:
-    events: list[dict[str, Any]] = []
-    token: dict[str, str] = {}
-    while True:
-        page = client.get_execution_history(executionArn=arn, maxResults=1000, **token)
-        events += page["events"]
-        if "nextToken" not in page:
-            return events
-        token = {"nextToken": page["nextToken"]}
+    from stepwell.operate.paging import items
+
+    return list(items(client.get_execution_history, "events", executionArn=arn, maxResults=1000))
 
 
 def status_of(reader: "Reader", execution: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from stepwell.errors import UsageError
+from stepwell.operate.paging import items
 
 Client = Any
 
@@ -26,16 +27,10 @@ def chosen(client: Client, given: str | None, pipeline: str | None = None) -> di
 
 
 def _executions(client: Client, pipeline: str | None) -> Any:
-    token: dict[str, str] = {}
-    while True:
-        page = client.list_executions(**token)
-        for item in page["executions"]:
-            machine = item["stateMachineArn"].rpartition(":")[2]
-            if pipeline is None or machine == pipeline or machine.startswith(f"{pipeline}-only-"):
-                yield item
-        if "nextToken" not in page:
-            return
-        token = {"nextToken": page["nextToken"]}
+    for item in items(client.list_executions, "executions"):
+        machine = item["stateMachineArn"].rpartition(":")[2]
+        if pipeline is None or machine == pipeline or machine.startswith(f"{pipeline}-only-"):
+            yield item
 
 
 def _none(given: str | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from stepwell.cli.live import Live, Tail
 from stepwell.cli.local import Engine, progress_url
 from stepwell.cli.main import FAILED, INTERRUPTED
+from stepwell.cli.runs_of import all_events
 from stepwell.cli.terminal import Terminal, count, duration
 from stepwell.errors import ProgressUnavailable
 from stepwell.insight.failure import card
@@ -49,7 +50,7 @@ def watch(engine: Engine, arn: str, as_json: bool, resumed: bool = False) -> int
         if view is not None:
             view.close()
     execution = engine.client.describe_execution(executionArn=arn)
-    told = story(_events(engine, arn))
+    told = story(all_events(engine.client, arn))
     if as_json:
         print(json.dumps(summary(execution, told), default=str))
     else:
@@ -79,17 +80,6 @@ def _how_far(progress: Progress, pipeline: str, run: str, task: str) -> str:
     failed = f", {count(told.failed)} failed" if told.failed else ""
     lanes = f"{told.lanes} lane{'' if told.lanes == 1 else 's'}"
     return f"{count(told.done)} of {count(told.chunks)} chunks{failed}   {count(told.rows)} rows   {lanes}"
-
-
-def _events(engine: Engine, arn: str) -> list[dict[str, Any]]:
-    events: list[dict[str, Any]] = []
-    token: dict[str, str] = {}
-    while True:
-        page = engine.client.get_execution_history(executionArn=arn, maxResults=1000, **token)
-        events += page["events"]
-        if "nextToken" not in page:
-            return events
-        token = {"nextToken": page["nextToken"]}
 
 
 def _conclude(terminal: Terminal, execution: dict[str, Any], told: Story, project: Path) -> None:

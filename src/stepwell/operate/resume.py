@@ -9,6 +9,7 @@ import json
 from typing import Any, NamedTuple
 
 from stepwell.errors import UsageError
+from stepwell.operate.paging import items
 from stepwell.operate.runs import RESERVED, Client, run_of
 
 
@@ -100,17 +101,13 @@ def _action_at(machine: dict[str, Any], state: str | None) -> str | None:
 
 def _last_top_state(client: Client, execution: dict[str, Any], machine: dict[str, Any]) -> str | None:
     """The last Task or Parallel of the execution's machine itself, not of a branch of it, that was entered."""
-    token: dict[str, str] = {}
-    while True:
-        page = client.get_execution_history(executionArn=execution["executionArn"], reverseOrder=True, **token)
-        for event in page["events"]:
-            if event["type"] in ("TaskStateEntered", "ParallelStateEntered"):
-                name: str = event["stateEnteredEventDetails"]["name"]
-                if name in machine["States"]:
-                    return name
-        if "nextToken" not in page:
-            return None
-        token = {"nextToken": page["nextToken"]}
+    arn = execution["executionArn"]
+    for event in items(client.get_execution_history, "events", executionArn=arn, reverseOrder=True):
+        if event["type"] in ("TaskStateEntered", "ParallelStateEntered"):
+            name: str = event["stateEnteredEventDetails"]["name"]
+            if name in machine["States"]:
+                return name
+    return None
 
 
 def _ended_in_fail(execution: dict[str, Any]) -> bool:
@@ -127,10 +124,4 @@ def _free_name(client: Client, machine: str, run: str) -> str:
 
 
 def _executions(client: Client, machine: str) -> Any:
-    token: dict[str, str] = {}
-    while True:
-        page = client.list_executions(stateMachineArn=machine, **token)
-        yield from page["executions"]
-        if "nextToken" not in page:
-            return
-        token = {"nextToken": page["nextToken"]}
+    return items(client.list_executions, "executions", stateMachineArn=machine)
