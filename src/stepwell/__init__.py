@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stepwell.pipeline.chunks import Chunk, Chunks
     from stepwell.pipeline.context import TaskContext
     from stepwell.pipeline.pipeline import Pipeline
+    from stepwell.pipeline.schedule import Schedule
     from stepwell.pipeline.secrets import aws_secret, rds_iam, secret_file
     from stepwell.pipeline.settings import env
     from stepwell.pipeline.task import Retry
@@ -22,6 +23,7 @@ __all__ = [
     "Chunks",
     "Pipeline",
     "Retry",
+    "Schedule",
     "TaskContext",
     "aws_secret",
     "check",
@@ -42,6 +44,7 @@ _HOME = {
     "Chunks": "stepwell.pipeline.chunks",
     "Pipeline": "stepwell.pipeline.pipeline",
     "Retry": "stepwell.pipeline.task",
+    "Schedule": "stepwell.pipeline.schedule",
     "TaskContext": "stepwell.pipeline.context",
     "aws_secret": "stepwell.pipeline.secrets",
     "check": "stepwell.etl.checks",

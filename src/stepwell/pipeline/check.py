@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stepwell.errors import ConfigurationError
 from stepwell.pipeline.chunks import Chunks
 from stepwell.pipeline.params import mistakes
+from stepwell.pipeline.schedule import Schedule
 from stepwell.pipeline.settings import Setting, env
 from stepwell.pipeline.task import LoadTask, PythonTask, Retry, SqlTask, Task, table_of
 
@@ -32,7 +33,7 @@ def check(
         found += _sql(task, pipeline.params) + _checks(task, pipeline.params)
     for mistake in mistakes(pipeline.params, params_override or {}):
         found.append(Problem("input", mistake, ""))
-    return found + (_settings(pipeline) if at_run_time else [])
+    return found + _schedule(pipeline) + (_settings(pipeline) if at_run_time else [])
 
 
 def structure(pipeline: "Pipeline") -> list[Problem]:
@@ -85,6 +86,20 @@ def _chunks(task: Task) -> list[Problem]:
         what = f"task {task.name!r} has chunks= and transaction=False"
         found.append(Problem(task.place, what, "a chunk is one transaction: drop one of the two"))
     return found
+
+
+def _schedule(pipeline: "Pipeline") -> list[Problem]:
+    """An expression that EventBridge Scheduler would refuse, and parameters that a scheduled run could not take."""
+    schedule = pipeline.schedule
+    if schedule is None:
+        return []
+    if not isinstance(schedule, Schedule):
+        return [Problem(pipeline.place, f"schedule={schedule!r}", "give 'cron(0 3 * * ? *)', or a Schedule")]
+    found = [Problem(pipeline.place, what, remedy) for what, remedy in schedule.mistakes()]
+    return found + [
+        Problem(pipeline.place, f"in the schedule's input, {mistake}", "")
+        for mistake in mistakes(pipeline.params, schedule.input)
+    ]
 
 
 def _is_whole(value: object, low: int, high: int) -> bool:

@@ -9,6 +9,7 @@ from stepwell.pipeline.loads import check_given, options_of
 from stepwell.pipeline.names import VALIDATE, check_pipeline_name, check_task_name, snake_case, state_names
 from stepwell.pipeline.params import check_defaults
 from stepwell.pipeline.places import caller, shown
+from stepwell.pipeline.schedule import Schedule
 from stepwell.pipeline.settings import Setting, env
 from stepwell.pipeline.task import LoadTask, PythonTask, Retry, SqlTask, Task, ValidateConfig
 
@@ -27,7 +28,8 @@ class Pipeline:
 
     `params` are the run's parameters with their defaults, `database` is where the tasks work, `requires` names the
     environment variables that must be set. SQL files are looked for beside the file that makes the pipeline.
-    `max_connections` is the most connections to `database` that a run may hold at the same time.
+    `max_connections` is the most connections to `database` that a run may hold at the same time. `schedule` is when it
+    runs by itself: `"cron(0 3 * * ? *)"`, or a Schedule with time zone and parameters.
     """
 
     __slots__ = (
@@ -41,6 +43,7 @@ class Pipeline:
         "place",
         "requires",
         "root",
+        "schedule",
         "target",
     )
 
@@ -51,6 +54,7 @@ class Pipeline:
         database: Setting | str | None = None,
         requires: Sequence[str] = (),
         max_connections: int | None = None,
+        schedule: Schedule | str | None = None,
     ) -> None:
         file, line = caller(1)
         self.folder = os.path.dirname(file)
@@ -62,6 +66,7 @@ class Pipeline:
         self.database = env("DATABASE_URL") if database is None else database
         self.requires = (requires,) if isinstance(requires, str) else tuple(requires)
         self.max_connections = max_connections
+        self.schedule = Schedule(schedule) if isinstance(schedule, str) else schedule
         self._tasks: dict[str, Task] = {VALIDATE: ValidateConfig(self.place)}
         self._groups: list[tuple[Task, ...]] = []
         self.root: str | None = None  # the folder on the import path, and "module:attribute" there: set when found
