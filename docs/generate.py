@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Write docs/cli.md from the commands themselves: `python docs/generate.py`; with --check, only say if it is stale."""
+"""Write docs/cli.md from the commands themselves and docs/language.md from the marks of the tests: `python
+docs/generate.py`; with --check, only say which is stale.
+"""
 
 import sys
 from argparse import SUPPRESS, Action, ArgumentParser
@@ -7,9 +9,11 @@ from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 
+import language
+
 from stepwell.cli.main import COMMANDS
 
-TARGET = Path(__file__).with_name("cli.md")
+DOCS = Path(__file__).parent
 HEAD = """\
 # The command line
 
@@ -87,14 +91,16 @@ def value(action: Action) -> str:
 
 
 def main() -> int:
-    text = page()
-    if "--check" not in sys.argv[1:]:
-        TARGET.write_text(text, encoding="utf-8")
-        return 0
-    stale = not TARGET.exists() or TARGET.read_text(encoding="utf-8") != text
-    if stale:
-        print(f"{TARGET} is stale: run `python docs/generate.py`")
-    return 1 if stale else 0
+    stale = []
+    for name, text in (("cli.md", page()), ("language.md", language.page())):
+        target = DOCS / name
+        if "--check" not in sys.argv[1:]:
+            target.write_text(text, encoding="utf-8")
+        elif not target.exists() or target.read_text(encoding="utf-8") != text:
+            stale.append(f"{target} is stale: run `python docs/generate.py`")
+    wrong = stale + language.mistakes()
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

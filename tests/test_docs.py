@@ -9,7 +9,7 @@ from stepwell.cli.main import COMMANDS
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def test_the_command_line_reference_is_what_the_commands_say() -> None:
+def test_the_generated_pages_are_fresh_and_each_part_of_the_language_has_a_test() -> None:
     done = subprocess.run([sys.executable, DOCS / "generate.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -1,6 +1,11 @@
 #!/usr/bin/env python3
-"""Write src/stepwell/api/shapes.py from botocore's models: `python tools/shapes.py`."""
+"""Write src/stepwell/api/shapes.json from botocore's models: `python tools/shapes.py`.
 
+A shape is [type, constraints]. Constraints: min, max, pattern, enum, sensitive; a list's `member`, a map's `key` and
+`value`, a structure's `members` (name → shape's name) and `required`.
+"""
+
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,7 +13,7 @@ from typing import Any
 import botocore
 from botocore.session import get_session
 
-TARGET = Path(__file__).parents[1] / "src/stepwell/api/shapes.py"
+TARGET = Path(__file__).parents[1] / "src/stepwell/api/shapes.json"
 LAMBDA = (
     "CreateFunction",
     "DeleteFunction",
@@ -29,18 +34,6 @@ LAMBDA_MEMBERS = """
 KEPT = ("min", "max", "pattern", "sensitive")
 # AWS lists the values of an enum in an order of its own; this one was seen.
 ORDER = {"ExecutionStatus": ["SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING"]}
-HEAD = '''\
-"""What a request may be, as AWS's own models say. Made by tools/shapes.py from botocore's; do not edit.
-
-A shape is (type, constraints). Constraints: min, max, pattern, enum, sensitive; a list's `member`, a map's `key` and
-`value`, a structure's `members` (name → shape's name) and `required`.
-"""
-
-# ruff: noqa: E501
-# fmt: off
-from typing import Any
-
-'''
 
 
 def collect(shape: Any, shapes: dict[str, Any], service: str) -> str:
@@ -50,7 +43,7 @@ def collect(shape: Any, shapes: dict[str, Any], service: str) -> str:
     facts: dict[str, Any] = {key: shape.metadata[key] for key in KEPT if key in shape.metadata}
     if "enum" in shape.metadata:
         facts["enum"] = ORDER.get(shape.name, list(shape.metadata["enum"]))
-    shapes[name] = (shape.type_name, facts)
+    shapes[name] = [shape.type_name, facts]
     if shape.type_name == "structure":
         kept = {k: v for k, v in shape.members.items() if not service or k in LAMBDA_MEMBERS.split()}
         facts["members"] = {key: collect(member, shapes, service) for key, member in kept.items()}
@@ -70,11 +63,14 @@ def text() -> str:
         for name in sorted(LAMBDA if prefix else model.operation_names):
             shape = model.operation_model(name).input_shape
             inputs[f"{prefix}{name}"] = collect(shape, shapes, prefix)
-    lines = [f"BOTOCORE = {botocore.__version__!r}", "", "# The input of each operation.", "INPUTS: dict[str, str] = {"]
-    lines += [f"    {key!r}: {value!r}," for key, value in inputs.items()]
-    lines += ["}", "", "SHAPES: dict[str, tuple[str, dict[str, Any]]] = {"]
-    lines += [f"    {key!r}: {shapes[key]!r}," for key in sorted(shapes)]
-    return HEAD + "\n".join([*lines, "}"]) + "\n"
+    blocks = [f'"botocore": {json.dumps(botocore.__version__)}', _block("inputs", inputs)]
+    return "{\n" + ",\n".join([*blocks, _block("shapes", dict(sorted(shapes.items())))]) + "\n}\n"
+
+
+def _block(name: str, items: dict[str, Any]) -> str:
+    """One line an item, so that a diff shows what has changed."""
+    lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in items.items())
+    return f'"{name}": {{\n{lines}\n}}'
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ def start(engine, definition=PASS, **request):
     return arn
 
 
+@pytest.mark.proves("API.CreateStateMachine API.StartExecution API.DescribeExecution")
 def test_an_execution_is_described_as_boto3_describes_it(engine):
     arn = start(engine, name="e", input='{"a": 1}')
     told = engine.client.describe_execution(executionArn=arn)
@@ -66,6 +67,7 @@ def test_creating_the_same_machine_again_is_no_mistake_and_another_one_is(engine
         make(engine, FAIL)
 
 
+@pytest.mark.proves("API.UpdateStateMachine")
 def test_an_update_leaves_running_executions_with_their_definition(engine):
     arn = start(engine, WAIT)
     answer = engine.client.update_state_machine(stateMachineArn=machine_arn("m"), definition=PASS)
@@ -78,6 +80,7 @@ def test_a_machine_that_was_never_updated_has_no_revision(engine):
     assert "revisionId" not in engine.client.describe_state_machine(stateMachineArn=make(engine))
 
 
+@pytest.mark.proves("API.GetExecutionHistory")
 def test_histories_come_in_pages_in_both_directions(engine):
     arn = start(engine)
     pages, token = [], {}
@@ -99,6 +102,7 @@ def test_times_in_a_history_are_datetimes_as_with_boto3(engine):
     assert all(isinstance(event["timestamp"], datetime) for event in events)
 
 
+@pytest.mark.proves("API.ListExecutions")
 def test_executions_are_listed_newest_first_by_status_and_in_pages(engine):
     for name in ("a", "b", "c"):
         start(engine, name=name)
@@ -109,6 +113,7 @@ def test_executions_are_listed_newest_first_by_status_and_in_pages(engine):
     assert engine.client.list_executions(stateMachineArn=machine_arn("m"), statusFilter="FAILED")["executions"] == []
 
 
+@pytest.mark.proves("API.StopExecution")
 def test_stopping_ends_an_execution_with_error_and_cause(engine):
     arn = start(engine, WAIT)
     engine.client.stop_execution(executionArn=arn, error="E", cause="C")
@@ -124,6 +129,7 @@ def test_stopping_what_has_ended_changes_nothing(engine):
     assert engine.client.describe_execution(executionArn=arn)["status"] == "SUCCEEDED"
 
 
+@pytest.mark.proves("API.RedriveExecution")
 def test_an_execution_that_was_stopped_is_redriven(engine):
     arn = start(engine, WAIT)
     engine.client.stop_execution(executionArn=arn)

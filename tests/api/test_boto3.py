@@ -60,6 +60,7 @@ def test_what_runs_answers_a_second_start_and_what_has_ended_does_not(sfn, make,
     assert refused(sfn.start_execution, stateMachineArn=done, name="e")[0] == "ExecutionAlreadyExists"
 
 
+@pytest.mark.proves("API.ListStateMachines")
 def test_state_machines_and_executions_come_in_pages(sfn, make, ended):
     arns = [make(f"page-{n}") for n in range(5)]
     found = []
@@ -89,6 +90,7 @@ def test_an_update_that_changes_nothing_is_no_revision(sfn, make):
     assert refused(sfn.update_state_machine, stateMachineArn=arn)[0] == "MissingRequiredParameter"
 
 
+@pytest.mark.proves("API.DeleteStateMachine")
 def test_a_deleted_machine_is_gone_and_its_executions_go_on(sfn, make):
     arn = make("gone", WAIT)
     execution = sfn.start_execution(stateMachineArn=arn)["executionArn"]
@@ -99,6 +101,7 @@ def test_a_deleted_machine_is_gone_and_its_executions_go_on(sfn, make):
     assert sfn.describe_state_machine_for_execution(executionArn=execution)["definition"] == WAIT
 
 
+@pytest.mark.proves("API.ValidateStateMachineDefinition")
 def test_every_mistake_of_a_definition_is_told_with_its_address(sfn):
     broken = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "C": {"Type": "Zap"}}})
     code, text = refused(sfn.create_state_machine, name="broken", definition=broken, roleArn=ROLE)
@@ -127,6 +130,7 @@ def test_an_input_that_is_no_json_is_refused_in_the_words_of_awss_parser(sfn, ma
     assert (code, message) == ("InvalidExecutionInput", f"Invalid State Machine Execution Input: '{told}'")
 
 
+@pytest.mark.proves("API.DescribeStateMachine")
 def test_logging_and_tracing_are_kept_and_shown(sfn, make):
     told = sfn.describe_state_machine(stateMachineArn=make("settings", tracingConfiguration={"enabled": True}))
     assert told["tracingConfiguration"] == {"enabled": True}
@@ -136,6 +140,7 @@ def test_logging_and_tracing_are_kept_and_shown(sfn, make):
 # Express
 
 
+@pytest.mark.proves("API.StartSyncExecution")
 def test_an_express_execution_is_waited_for(sfn, make):
     told = sfn.start_sync_execution(stateMachineArn=make("express", type="EXPRESS"), name="n", input="[1]")
     assert (told["status"], told["output"], told["name"]) == ("SUCCEEDED", "[1]", "n")
@@ -164,6 +169,7 @@ def test_an_express_machine_waits_for_nobody(sfn):
 # Tags
 
 
+@pytest.mark.proves("API.TagResource API.UntagResource API.ListTagsForResource")
 def test_tags_are_set_changed_and_removed(sfn, make):
     arn = make("tags", tags=[{"key": "a", "value": "1"}])
     sfn.tag_resource(resourceArn=arn, tags=[{"key": "a", "value": "2"}, {"key": "b", "value": ""}])

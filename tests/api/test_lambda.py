@@ -51,6 +51,7 @@ def invoke(functions, name, event=None, **options):
     return answer, json.loads(answer["Payload"].read())
 
 
+@pytest.mark.proves("Lambda.CreateFunction Lambda.Invoke")
 def test_a_function_runs_with_its_environment_and_memory_size(functions, make):
     name = make(Environment={"Variables": {"V": "7"}}, MemorySize=256)
     functions.get_waiter("function_active_v2").wait(FunctionName=name)
@@ -72,6 +73,7 @@ def test_a_timeout_ends_the_invocation(functions, make):
     assert blame["errorMessage"].endswith("Task timed out after 1.00 seconds")
 
 
+@pytest.mark.proves("Resource.function")
 def test_a_task_invokes_a_function_by_its_arn(functions, sfn, make, ended):
     arn = functions.get_function(FunctionName=make())["Configuration"]["FunctionArn"]
     definition = machine(Type="Task", Resource=arn, End=True)
@@ -80,6 +82,7 @@ def test_a_task_invokes_a_function_by_its_arn(functions, sfn, make, ended):
     assert json.loads(told["output"])["event"] == [1]
 
 
+@pytest.mark.proves("Resource.lambda:invoke")
 def test_a_task_invokes_a_function_by_its_name_and_gets_awss_metadata(functions, sfn, make, ended):
     parameters = {"FunctionName": make(), "Payload": {"a": 1}}
     definition = machine(Type="Task", Resource="arn:aws:states:::lambda:invoke", Parameters=parameters, End=True)
@@ -99,6 +102,7 @@ def test_a_task_that_names_no_function_fails_in_awss_words(sfn, ended):
     assert "(Service: AWSLambda; Status Code: 404; Error Code: ResourceNotFoundException;" in told["cause"]
 
 
+@pytest.mark.proves("Lambda.UpdateFunctionCode Lambda.UpdateFunctionConfiguration Lambda.GetFunctionConfiguration")
 def test_new_code_and_new_settings_are_used_by_the_next_invocation(functions, make):
     name = make()
     invoke(functions, name)
@@ -109,6 +113,7 @@ def test_new_code_and_new_settings_are_used_by_the_next_invocation(functions, ma
     assert (told["Timeout"], told["Environment"]) == (9, {"Variables": {"V": "x"}})
 
 
+@pytest.mark.proves("Lambda.PublishVersion Lambda.ListVersionsByFunction")
 def test_a_published_version_stays_as_it_was(functions, make):
     name = make()
     first = functions.publish_version(FunctionName=name)
@@ -120,6 +125,7 @@ def test_a_published_version_stays_as_it_was(functions, make):
     assert [item["Version"] for item in listed] == ["$LATEST", "1", "2"]
 
 
+@pytest.mark.proves("Lambda.DeleteFunction Lambda.GetFunction Lambda.ListFunctions")
 def test_a_deleted_function_is_unknown(functions, make):
     name = make()
     assert name in {item["FunctionName"] for item in functions.list_functions()["Functions"]}

@@ -9,8 +9,7 @@ import pytest
 from botocore.session import get_session
 
 from stepwell.api.actions import ACTIONS
-from stepwell.api.shapes import BOTOCORE, INPUTS, SHAPES
-from stepwell.api.validation import validate
+from stepwell.api.validation import BOTOCORE, INPUTS, SHAPES, validate
 from stepwell.errors import SerializationException, ValidationException
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +99,7 @@ def test_the_shapes_are_what_botocore_says():
     made = subprocess.run(
         [sys.executable, ROOT / "tools/shapes.py", "--print"], capture_output=True, text=True, check=True
     )
-    assert made.stdout == (ROOT / "src/stepwell/api/shapes.py").read_text()
+    assert made.stdout == (ROOT / "src/stepwell/api/shapes.json").read_text()
 
 
 def test_the_shapes_agree_with_any_release_of_botocore():

@@ -27,6 +27,7 @@ def test_a_version_stays_what_it_was(sfn, two):
     assert sfn.describe_state_machine(stateMachineArn=second)["definition"] == WAIT
 
 
+@pytest.mark.proves("API.PublishStateMachineVersion API.DeleteStateMachineVersion")
 def test_a_revision_is_published_once_and_a_number_is_given_once(sfn, two):
     arn, first, second = two
     assert sfn.publish_state_machine_version(stateMachineArn=arn)["stateMachineVersionArn"] == second
@@ -37,6 +38,7 @@ def test_a_revision_is_published_once_and_a_number_is_given_once(sfn, two):
     assert [item["stateMachineVersionArn"] for item in listed] == [third, first]
 
 
+@pytest.mark.proves("API.ListStateMachineVersions")
 def test_versions_come_in_pages(sfn, two):
     arn, first, second = two
     page = sfn.list_state_machine_versions(stateMachineArn=arn, maxResults=1)
@@ -55,6 +57,7 @@ def test_a_version_is_neither_updated_nor_tagged(sfn, two):
     assert refused(sfn.update_state_machine, stateMachineArn=two[1], definition=WAIT)[0] == "StateMachineDoesNotExist"
 
 
+@pytest.mark.proves("API.DescribeStateMachineForExecution")
 def test_an_execution_of_a_version_knows_it(sfn, two, ended):
     arn, first, _ = two
     execution = sfn.start_execution(stateMachineArn=first)["executionArn"]
@@ -72,6 +75,10 @@ def test_an_alias_divides_executions_by_weight(sfn, two):
     assert {item["stateMachineAliasArn"] for item in told} == {f"{arn}:live"}
 
 
+@pytest.mark.proves(
+    "API.CreateStateMachineAlias API.DescribeStateMachineAlias API.UpdateStateMachineAlias "
+    "API.ListStateMachineAliases API.DeleteStateMachineAlias"
+)
 def test_an_alias_is_changed_listed_and_deleted(sfn, two):
     arn, first, second = two
     request = {"name": "live", "routingConfiguration": routes((first, 100))}

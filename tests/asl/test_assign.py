@@ -43,6 +43,7 @@ def test_a_pass_assigns_from_its_result(scope):
     assert values(enter(made, Payload.of({}), scope)) == {"a": 42}
 
 
+@pytest.mark.proves("State.Assign")
 def test_a_task_assigns_from_the_result_before_its_selector(scope):
     made = state(Type="Task", Resource=LAMBDA, ResultSelector={"y.$": "$.x"}, Assign={"a.$": "$.x"})
     assert values(resume(made, Payload.of({}), Payload.of({"x": 1}), scope)) == {"a": 1}
@@ -71,6 +72,7 @@ def test_a_variable_that_is_not_there_is_a_path_that_leads_nowhere(scope):
     assert (error.value.name, error.value.cause) == ("States.Runtime", "Invalid path '$v.a' : No results for path: $v")
 
 
+@pytest.mark.proves("Choice.Assign")
 def test_a_rule_of_a_choice_has_its_own_assign_and_the_state_has_that_of_the_default(scope):
     rule = {"Variable": "$.x", "NumericEquals": 1, "Next": "N", "Assign": {"a": "rule"}}
     made = state(Type="Choice", Choices=[rule], Default="N", Assign={"a": "default"})

@@ -63,6 +63,10 @@ def holds(rule, scope, value=INPUT):
         ("$.list", "IsPresent", False, False),
     ],
 )
+@pytest.mark.proves(
+    "Choice.Variable Choice.IsPresent Choice.IsNull Choice.IsBoolean Choice.IsNumeric Choice.IsString "
+    "Choice.IsTimestamp"
+)
 def test_an_operator_compares(variable, operator, operand, expected, scope):
     assert holds({"Variable": variable, operator: operand}, scope) is expected
 
@@ -86,10 +90,12 @@ def test_every_comparison_of_the_language_is_there():
         ("a\\\\*", "a\\b", True),
     ],
 )
+@pytest.mark.proves("Choice.StringMatches")
 def test_an_asterisk_stands_for_any_text_unless_a_backslash_is_before_it(pattern, value, expected, scope):
     assert holds({"Variable": "$", "StringMatches": pattern}, scope, value) is expected
 
 
+@pytest.mark.proves("Choice.And Choice.Or Choice.Not")
 def test_rules_are_joined_and_turned_round(scope):
     yes, no = {"Variable": "$.n", "IsNumeric": True}, {"Variable": "$.n", "IsString": True}
     assert holds({"And": [yes, yes]}, scope)

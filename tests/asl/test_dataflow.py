@@ -20,11 +20,13 @@ def test_without_fields_the_payload_is_handed_on_as_the_same_object(scope):
     assert enter(state(InputPath="$", OutputPath="$", ResultPath="$"), raw, scope).output is raw
 
 
+@pytest.mark.proves("State.InputPath State.Parameters State.ResultPath State.OutputPath")
 def test_each_step_works_on_what_the_one_before_gave(scope):
     fields = {"InputPath": "$.in", "Parameters": {"x.$": "$.n"}, "ResultPath": "$.result", "OutputPath": "$.result"}
     assert out({"in": {"n": 1}}, scope, **fields) == {"x": 1}
 
 
+@pytest.mark.proves("State.ResultSelector")
 def test_a_result_selector_sees_the_result_and_the_result_path_the_raw_input(scope):
     fields = {
         "Type": "Task",
@@ -60,6 +62,7 @@ def test_a_result_is_placed_where_its_path_says_and_the_rest_is_kept(scope):
 @pytest.mark.parametrize(
     ("value", "path"), [({"a": 1}, "$.a.b"), ([], "$.a"), ({"a": []}, "$.a[0]"), ({}, "$.a[0]"), ({"a": None}, "$.a.b")]
 )
+@pytest.mark.proves("States.ResultPathMatchFailure")
 def test_a_result_that_cannot_be_placed_fails_the_state(value, path, scope):
     with pytest.raises(StatesError) as error:
         out(value, scope, Result=9, ResultPath=path)
@@ -74,6 +77,7 @@ def test_a_path_that_leads_nowhere_fails_the_state_in_jayways_words(field, scope
     assert error.value.cause == "Invalid path '$.no.such' : Missing property in path $['no']"
 
 
+@pytest.mark.proves("States.DataLimitExceeded")
 def test_a_computed_output_may_have_256_kib_and_not_a_byte_more(scope):
     fits = "x" * (262_144 - 2)
     assert out({}, scope, Result=fits) == fits

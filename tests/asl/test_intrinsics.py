@@ -63,6 +63,12 @@ def call(text, scope):
         ("States.ArrayGetItem(States.StringSplit($$.Execution.Name, '-'), States.MathAdd(0, 1))", "1"),
     ],
 )
+@pytest.mark.proves(
+    "States.Array States.ArrayPartition States.ArrayContains States.ArrayRange States.ArrayGetItem "
+    "States.ArrayLength States.ArrayUnique States.Base64Encode States.Base64Decode States.Hash "
+    "States.JsonMerge States.JsonToString States.StringToJson States.MathAdd States.StringSplit "
+    "States.Format"
+)
 def test_a_function_computes(text, value, scope):
     assert call(text, scope) == ({"Arg1": 2, "Arg2": []} if value is None else value)
 
@@ -95,6 +101,7 @@ def test_items_are_unique_by_type_too(scope):
         ("States.StringToJson('nope')", "The first argument must be a valid JSON text"),
     ],
 )
+@pytest.mark.proves("States.IntrinsicFailure")
 def test_arguments_that_do_not_fit_fail_the_state(text, why, scope):
     with pytest.raises(StatesError) as error:
         call(text, scope)
@@ -107,6 +114,7 @@ def test_a_merge_in_depth_is_refused(scope):
         call("States.JsonMerge($.object, $.object, true)", scope)
 
 
+@pytest.mark.proves("States.MathRandom")
 def test_random_numbers_come_from_the_scopes_dice_or_from_a_seed(scope):
     again = Scope(scope.context, scope.now, Random(1))
     assert call("States.MathRandom(1, 1000)", scope) == call("States.MathRandom(1, 1000)", again)
@@ -114,6 +122,7 @@ def test_random_numbers_come_from_the_scopes_dice_or_from_a_seed(scope):
     assert all(call("States.MathRandom(1, 3)", scope) in (1, 2) for _ in range(20))
 
 
+@pytest.mark.proves("States.UUID")
 def test_a_uuid_is_of_version_four(scope):
     uuid = call("States.UUID()", scope)
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", uuid)

@@ -49,6 +49,7 @@ def failure(source):
         ("$states.input[a.b = 1].list", [1, 2, 3]),
     ],
 )
+@pytest.mark.proves("$states.input $states.context")
 def test_an_expression_sees_the_input_the_context_and_the_variables(source, expected):
     assert value(source) == expected
 
@@ -71,6 +72,7 @@ def test_null_is_a_value_and_undefined_is_none(source, expected):
 
 
 @pytest.mark.parametrize("source", ["$states.input.no", "$states.input.n.x", "$nothing", "$states.result", "$rows.y"])
+@pytest.mark.proves("States.QueryEvaluationError")
 def test_an_expression_that_gives_nothing_fails(source):
     assert failure(source) == "returned nothing (undefined)."
 
@@ -135,6 +137,7 @@ def test_a_field_that_wants_a_type_refuses_the_others(source, expected, why):
     assert failed.value.cause.endswith(f"for the field 'F' returned an unexpected result type. {why}")
 
 
+@pytest.mark.proves("$states.result $states.errorOutput")
 def test_results_and_errors_are_seen_where_there_are_some():
     assert value("$states.result.x", SCOPE.with_answer(Payload.of({"x": 5}))) == 5
     fill = jsonata.compile("{% $states.errorOutput.Error %}", "Catch[0]/Output")

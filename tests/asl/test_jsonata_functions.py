@@ -31,6 +31,7 @@ def value(source, seed=1, clock=1_704_067_200_123):
         ("$count($range(1, 200000, 1))", 200_000),
     ],
 )
+@pytest.mark.proves("$partition $range $hash $parse")
 def test_they_give_what_aws_gives(source, expected):
     assert value(source) == expected
 
@@ -57,6 +58,7 @@ def test_arguments_that_make_no_sense_throw(source):
         value(source)
 
 
+@pytest.mark.proves("$random")
 def test_chance_and_time_are_handed_in():
     """The same dice and the same clock give the same values."""
     for source in ("$random()", "$uuid()", "$shuffle([1..9])"):
@@ -66,5 +68,6 @@ def test_chance_and_time_are_handed_in():
     assert value('$now("[Y0001]-[M01]")') == "2024-01"
 
 
+@pytest.mark.proves("$uuid")
 def test_a_uuid_is_of_version_four():
     assert value("$uuid()")[14] == "4"

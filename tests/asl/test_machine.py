@@ -17,6 +17,7 @@ def problems(definition):
     return [str(problem) for problem in examine(definition)[1]]
 
 
+@pytest.mark.proves("Machine.Comment Machine.StartAt Machine.States State.Type State.Next")
 def test_a_definition_becomes_a_machine():
     definition = {
         **machine(A={"Type": "Pass", "Next": "B"}, B={"Type": "Succeed"}),
@@ -202,6 +203,7 @@ def test_a_problem_has_a_code_for_those_who_sort_them():
     assert codes == ["SCHEMA_VALIDATION_FAILED", "MISSING_TRANSITION_TARGET"]
 
 
+@pytest.mark.proves("Machine.QueryLanguage")
 def test_a_state_of_a_jsonata_machine_cannot_speak_jsonpath():
     definition = {**machine(A={**END, "QueryLanguage": "JSONPath"}), "QueryLanguage": "JSONata"}
     assert problems(definition) == [

@@ -29,6 +29,7 @@ def test_without_fields_there_are_three_retries_after_one_two_and_four_seconds()
     assert delays({}, 4) == [1, 2, 4, None]
 
 
+@pytest.mark.proves("Retry.IntervalSeconds Retry.BackoffRate Retry.MaxAttempts Retry.MaxDelaySeconds")
 def test_the_delay_grows_from_the_interval_by_the_rate_up_to_the_longest():
     assert delays({"IntervalSeconds": 5, "BackoffRate": 3, "MaxAttempts": 4, "MaxDelaySeconds": 20}, 4) == [
         5,
@@ -47,12 +48,14 @@ def test_very_many_attempts_do_not_overflow():
     assert answer(state, "E", [5000], Random(1)) == RetryAfter(0, 31_622_400)
 
 
+@pytest.mark.proves("Retry.JitterStrategy")
 def test_full_jitter_draws_from_nothing_to_the_whole_delay():
     found = delays({"IntervalSeconds": 10, "JitterStrategy": "FULL", "BackoffRate": 1, "MaxAttempts": 50}, 50)
     assert all(0 <= seconds <= 10 for seconds in found)
     assert delays({"IntervalSeconds": 10, "JitterStrategy": "NONE"}, 1) == [10]
 
 
+@pytest.mark.proves("Retry.ErrorEquals Catch.ErrorEquals")
 def test_the_first_retrier_that_matches_answers_and_when_it_is_used_up_the_catchers_do():
     state = task(
         [{"ErrorEquals": ["A", "B"], "MaxAttempts": 1}, {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 9}],
@@ -82,10 +85,12 @@ def test_an_error_that_nothing_names_is_not_answered():
         ("States.Timeout", "States.Timeout", True),
     ],
 )
+@pytest.mark.proves("States.ALL States.TaskFailed States.Timeout States.Runtime")
 def test_the_names_that_stand_for_many(name, error, caught):
     assert (answer(task(catch=[catcher(name)]), error, [], Random(1)) is not None) is caught
 
 
+@pytest.mark.proves("Catch.ResultPath")
 def test_a_caught_error_replaces_the_input_or_is_placed_in_it(scope):
     raw = Payload.of({"a": 1})
     state = task(catch=[catcher("A"), catcher("B", ResultPath="$.error"), catcher("C", ResultPath=None)])

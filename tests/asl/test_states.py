@@ -26,6 +26,7 @@ def failure(made, value, scope):
     return error.value.name, error.value.cause
 
 
+@pytest.mark.proves("Pass Pass.Result State.End")
 def test_pass_goes_on_with_its_result_or_its_input(scope):
     assert enter(state(Type="Pass", Result=[1], Next="N"), Payload.of({}), scope) == Go(Payload.of([1]), "N")
     assert enter(state(Type="Pass", End=True), Payload.of({}), scope) == Go(Payload.of({}), None)
@@ -40,15 +41,18 @@ def test_a_result_of_null_is_a_result(scope):
     assert enter(state(Type="Pass", Result=None, Next="N"), Payload.of({}), scope).output.value is None
 
 
+@pytest.mark.proves("Succeed")
 def test_succeed_ends_with_its_selected_input(scope):
     assert enter(state(Type="Succeed", OutputPath="$.a"), Payload.of({"a": 1}), scope) == Done(Payload.of(1))
 
 
+@pytest.mark.proves("Fail Fail.Error Fail.Cause")
 def test_fail_has_fixed_texts_or_none(scope):
     assert enter(state(Type="Fail", Error="E", Cause="why"), Payload.of({}), scope) == Fail("E", "why")
     assert enter(state(Type="Fail"), Payload.of({}), scope) == Fail(None, None)
 
 
+@pytest.mark.proves("Fail.ErrorPath Fail.CausePath")
 def test_fail_looks_its_texts_up_or_computes_them(scope):
     made = state(Type="Fail", ErrorPath="$$.State.Name", CausePath="States.Format('{} broke', $.what)")
     assert enter(made, Payload.of({"what": "it"}), scope) == Fail("S", "it broke")
@@ -65,6 +69,7 @@ def choice(**fields):
     return state(Type="Choice", Choices=[{"Variable": "$.a", "NumericEquals": 1, "Next": "N"}], **fields)
 
 
+@pytest.mark.proves("Choice Choice.Choices Choice.Default Choice.Next")
 def test_choice_takes_the_first_rule_that_holds_else_the_default(scope):
     raw = Payload.of({"a": 1})
     found = enter(choice(), raw, scope)
@@ -72,6 +77,7 @@ def test_choice_takes_the_first_rule_that_holds_else_the_default(scope):
     assert enter(choice(Default="S"), Payload.of({"a": 2}), scope).next == "S"
 
 
+@pytest.mark.proves("States.NoChoiceMatched")
 def test_choice_without_a_match_and_a_default_fails(scope):
     assert failure(choice(), {"a": 2}, scope)[0] == "States.NoChoiceMatched"
 
@@ -92,6 +98,7 @@ def test_choice_applies_its_input_and_output_paths(scope):
         ({"TimestampPath": "$.t"}, {"t": "1970-02-01T00:00:00Z"}, 2_678_400),
     ],
 )
+@pytest.mark.proves("Wait Wait.Seconds Wait.SecondsPath Wait.Timestamp Wait.TimestampPath")
 def test_wait_knows_until_when(fields, value, until, scope):
     assert enter(state(Type="Wait", Next="N", **fields), Payload.of(value), scope) == Wait(until)
 
@@ -122,6 +129,7 @@ def test_wait_is_left_with_its_selected_input(scope):
     assert resume(made, raw, raw, scope) == Go(Payload.of(1), "N")
 
 
+@pytest.mark.proves("Task Task.Resource Task.TimeoutSeconds Task.HeartbeatSecondsPath Task.Credentials")
 def test_task_calls_its_resource_with_its_arguments(scope):
     made = state(
         Type="Task",
@@ -151,6 +159,7 @@ def test_a_task_without_limits_hands_its_input_on(scope):
         ({"t": -1}, "TimeoutSeconds cannot be negative."),
     ],
 )
+@pytest.mark.proves("Task.TimeoutSecondsPath")
 def test_a_tasks_time_limit_is_a_whole_number(value, cause, scope):
     made = state(Type="Task", Resource=LAMBDA, TimeoutSecondsPath="$.t", Next="N")
     assert failure(made, value, scope) == ("States.Runtime", cause)
@@ -171,6 +180,7 @@ def test_a_tasks_result_has_the_size_limit_too_and_names_the_resource(resource, 
             check(made, Payload.of("x" * 262_144))
 
 
+@pytest.mark.proves("Parallel Parallel.Branches")
 def test_parallel_runs_every_branch_with_the_same_input(scope):
     made = state(Type="Parallel", Branches=[BRANCH, OTHER], Parameters={"x.$": "$.a"}, Next="N")
     fork = enter(made, Payload.of({"a": 1}), scope)
@@ -189,6 +199,7 @@ def mapped(**fields):
     return state(Type="Map", ItemProcessor=BRANCH, Next="N", **fields)
 
 
+@pytest.mark.proves("Map Map.ItemProcessor Map.ItemsPath Map.MaxConcurrency")
 def test_map_runs_its_machine_for_every_item(scope):
     fork = enter(mapped(ItemsPath="$.items", MaxConcurrency=2), Payload.of({"items": [1, "a", None]}), scope)
     assert isinstance(fork, Fork)
@@ -197,6 +208,7 @@ def test_map_runs_its_machine_for_every_item(scope):
 
 
 @pytest.mark.parametrize("field", ["ItemSelector", "Parameters"])
+@pytest.mark.proves("Map.ItemSelector Map.Item.Index Map.Item.Value")
 def test_an_item_selector_sees_the_item_its_index_and_the_input(field, scope):
     template = {"v.$": "$$.Map.Item.Value", "i.$": "$$.Map.Item.Index", "all.$": "$.n", "run.$": "$$.Execution.Name"}
     made = mapped(InputPath="$.in", ItemsPath="$.items", **{field: template})
@@ -207,6 +219,7 @@ def test_an_item_selector_sees_the_item_its_index_and_the_input(field, scope):
     ]
 
 
+@pytest.mark.proves("Map.Iterator Map.MaxConcurrencyPath")
 def test_a_map_without_items_path_takes_its_input_and_iterator_is_its_old_name(scope):
     made = state(Type="Map", Iterator=BRANCH, MaxConcurrencyPath="$[0]", Next="N")
     fork = enter(made, Payload.of([3]), scope)

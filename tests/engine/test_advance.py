@@ -3,6 +3,8 @@
 import json
 from itertools import pairwise
 
+import pytest
+
 from tests.engine.drive import LAMBDA, Drive, machine, task
 
 PASS = {"Type": "Pass", "End": True}
@@ -82,6 +84,7 @@ def test_retries_that_are_used_up_fail_the_execution_with_the_last_error():
     assert (drive.x.status, drive.x.error, drive.x.cause) == ("FAILED", "Lost", "second")
 
 
+@pytest.mark.proves("Catch.Next")
 def test_a_caught_error_goes_on_at_the_catcher():
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "Sorry", "ResultPath": "$.error"}]
     definition = machine(A=task(Catch=catch), Sorry=PASS)
@@ -108,6 +111,7 @@ def test_the_timer_of_an_attempt_that_has_ended_means_nothing():
     assert "LambdaFunctionTimedOut" not in drive.types()
 
 
+@pytest.mark.proves("Machine.TimeoutSeconds")
 def test_a_machine_past_its_timeout_times_out():
     definition = machine(A=task()) | {"TimeoutSeconds": 60}
     drive = Drive(definition)
@@ -172,6 +176,7 @@ def test_the_items_of_nested_maps_come_out_in_their_places():
     assert Drive(machine(M=outer), rows).output() == rows
 
 
+@pytest.mark.proves("Map.Item.Index Map.Item.Value")
 def test_the_context_object_of_an_item_names_the_item():
     inner = {"Type": "Pass", "End": True, "Parameters": {"at.$": "$$.Map.Item.Index", "is.$": "$$.Map.Item.Value"}}
     drive = Drive(machine(M={"Type": "Map", "End": True, "ItemProcessor": machine(I=inner)}), ["x", "y"])

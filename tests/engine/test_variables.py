@@ -1,5 +1,7 @@
 """Variables and JSONata in the history: scopes, assigned variables, and evaluations that fail."""
 
+import pytest
+
 from tests.engine.drive import Drive, machine, task
 
 JSONATA = {"QueryLanguage": "JSONata"}
@@ -66,6 +68,7 @@ def test_branches_assign_side_by_side():
     assert drive.output() == ["A", "B"]
 
 
+@pytest.mark.proves("State.Output")
 def test_a_result_is_seen_by_assign_and_output():
     fields = {"Assign": {"x": "{% $states.result.n %}"}, "Output": {"r": "{% $states.result.n + $states.input.n %}"}}
     drive = Drive(
@@ -75,12 +78,14 @@ def test_a_result_is_seen_by_assign_and_output():
     assert drive.answer({"n": 2}).output() == [2, 3]
 
 
+@pytest.mark.proves("State.Arguments")
 def test_the_arguments_of_a_task_and_its_timeout_are_computed():
     fields = {"Arguments": {"a": "{% $states.input.n * 2 %}"}, "TimeoutSeconds": "{% $states.input.n %}"}
     drive = Drive(jsonata(A=task(**fields)), {"n": 7})
     assert (drive.calls[0].arguments.value, drive.calls[0].timeout) == ({"a": 14}, 7)
 
 
+@pytest.mark.proves("Catch.Assign Catch.Output")
 def test_a_catcher_assigns_and_makes_an_output_of_input_and_error():
     catch = [
         {
@@ -152,6 +157,7 @@ def test_retry_and_catch_answer_a_failed_evaluation():
     assert drive.output() == errors[0]
 
 
+@pytest.mark.proves("State.QueryLanguage")
 def test_the_languages_mix_state_by_state():
     drive = Drive(
         machine(

@@ -1,14 +1,21 @@
 """Holds a request against AWS's shapes; what is wrong with it is said as AWS says it, all at once."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from stepwell.api.shapes import INPUTS, SHAPES
 from stepwell.errors import SerializationException, ValidationException
 
 Facts = dict[str, Any]
+
+# What a request may be, as AWS's own models say; made by tools/shapes.py from botocore's, which explains its form.
+_MODEL = json.loads(Path(__file__).with_name("shapes.json").read_text(encoding="utf-8"))
+BOTOCORE: str = _MODEL["botocore"]
+INPUTS: dict[str, str] = _MODEL["inputs"]
+SHAPES: dict[str, tuple[str, Facts]] = _MODEL["shapes"]
 
 
 def validate(operation: str, request: Any) -> None:
