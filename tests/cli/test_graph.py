@@ -18,3 +18,10 @@ def test_all_states_are_drawn_when_asked_for(project: Any) -> None:
     drawn = project.said("graph", "--all")
     for state in project.json("compile")["States"]:
         assert f"--> {state}" in drawn
+
+
+def test_the_graph_can_be_a_picture_that_needs_nothing_else(project: Any) -> None:
+    picture = project.said("graph", "--svg")
+    assert picture.startswith("<svg xmlns=")
+    assert "task_02" in picture
+    assert "href" not in picture

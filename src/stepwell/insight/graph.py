@@ -15,9 +15,9 @@ def mermaid(definition: Definition, whole: bool = False) -> list[str]:
 def _machine(machine: Definition, indent: str, whole: bool) -> Iterator[str]:
     states = machine["States"]
     start = machine["StartAt"]
-    if not whole and _is_resume(states[start]):
+    if not whole and is_resume(states[start]):
         start = states[start]["Choices"][0]["Next"]
-    names = list(states) if whole else _main_line(states, start)
+    names = list(states) if whole else main_line(states, start)
     yield f"{indent}[*] --> {_id(start)}"
     for name in names:
         yield from _state(name, states, indent, whole)
@@ -25,41 +25,41 @@ def _machine(machine: Definition, indent: str, whole: bool) -> Iterator[str]:
         if whole:
             yield from (f"{indent}{line}" for line in _ways(name, states[name]))
         else:
-            followers = dict.fromkeys(follower for follower in _followers(states[name]) if follower in names)
-            yield from (f"{indent}{_id(name)} --> {_id(follower)}" for follower in followers)
-            if _ends(states[name]):
+            next_ones = dict.fromkeys(follower for follower in followers(states[name]) if follower in names)
+            yield from (f"{indent}{_id(name)} --> {_id(follower)}" for follower in next_ones)
+            if ends(states[name]):
                 yield f"{indent}{_id(name)} --> [*]"
 
 
-def _main_line(states: Definition, start: str) -> list[str]:
+def main_line(states: Definition, start: str) -> list[str]:
     """What can be reached without a failure, in the order of reaching it."""
     reached, ahead = [], [start]
     while ahead:
         name = ahead.pop(0)
         if name not in reached and states[name]["Type"] != "Fail":
             reached.append(name)
-            ahead += _followers(states[name])
+            ahead += followers(states[name])
     return reached
 
 
-def _is_resume(state: Definition) -> bool:
+def is_resume(state: Definition) -> bool:
     """The Choice with which a pipeline begins, that only a resumed run needs."""
     return state["Type"] == "Choice" and all(rule.get("Variable") == _START_AT for rule in state["Choices"])
 
 
-def _followers(state: Definition) -> list[str]:
+def followers(state: Definition) -> list[str]:
     targets = [state.get("Next"), *(rule.get("Next") for rule in state.get("Choices", [])), state.get("Default")]
     return [target for target in targets if target is not None]
 
 
-def _ends(state: Definition) -> bool:
+def ends(state: Definition) -> bool:
     return bool(state.get("End")) or state["Type"] in ("Succeed", "Fail")
 
 
 def _state(name: str, states: Definition, indent: str, whole: bool) -> Iterator[str]:
     state = states[name]
-    machines = _inside(state)
-    about = _about(state)
+    machines = inside(state)
+    does = about(state)
     if machines:
         yield f"{indent}state {_id(name)} {{" if _id(name) == name else f'{indent}state "{name}" as {_id(name)} {{'
         for index, machine in enumerate(machines):
@@ -67,22 +67,22 @@ def _state(name: str, states: Definition, indent: str, whole: bool) -> Iterator[
                 yield f"{indent}    --"
             yield from _machine(machine, f"{indent}    ", whole)
         yield f"{indent}}}"
-    elif about or _id(name) != name:
+    elif does or _id(name) != name:
         yield f"{indent}{_id(name)} : {name}"  # the first text is the title, the second stands below it
-    if about:
-        yield f"{indent}{_id(name)} : {about}"
+    if does:
+        yield f"{indent}{_id(name)} : {does}"
     failures = [] if whole else [c["Next"] for c in state.get("Catch", []) if states[c["Next"]]["Type"] == "Fail"]
     if failures:
         told = ", ".join(failure.removeprefix(name) or failure for failure in failures)
         yield f"{indent}note right of {_id(name)} : fails as {told}"
 
 
-def _inside(state: Definition) -> list[Definition]:
+def inside(state: Definition) -> list[Definition]:
     machine = state.get("ItemProcessor") or state.get("Iterator")
     return state.get("Branches", []) or ([machine] if machine else [])
 
 
-def _about(state: Definition) -> str:
+def about(state: Definition) -> str:
     """What a task does: the action of a pipeline's function, how long it may take, how often it is tried."""
     parts = [str(action)] if (action := state.get("Parameters", {}).get("action")) else []
     if "TimeoutSeconds" in state:
@@ -98,17 +98,17 @@ def _ways(name: str, state: Definition) -> Iterator[str]:
     if "Next" in state:
         yield f"{own} --> {_id(state['Next'])}"
     for rule in state.get("Choices", []):
-        yield f"{own} --> {_id(rule['Next'])} : {_condition(rule)}"
+        yield f"{own} --> {_id(rule['Next'])} : {condition(rule)}"
     if "Default" in state:
         yield f"{own} --> {_id(state['Default'])} : otherwise"
     for catcher in state.get("Catch", []):
         first, *more = catcher["ErrorEquals"]
         yield f"{own} --> {_id(catcher['Next'])} : {first}{' …' if more else ''}"
-    if _ends(state):
+    if ends(state):
         yield f"{own} --> [*]"
 
 
-def _condition(rule: Definition) -> str:
+def condition(rule: Definition) -> str:
     """`$.stepwell.start_at is task_01`; a colon or semicolon would end the label."""
     if "Variable" not in rule:
         return next((word for word in ("And", "Or", "Not") if word in rule), "condition") + " …"
