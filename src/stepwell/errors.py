@@ -294,6 +294,14 @@ class ProgressUnavailable(StepwellError):
     """The progress of a task could not be read."""
 
 
+class AwsError(StepwellError):
+    """AWS refused a request."""
+
+    def __init__(self, message: str | None = None, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name  # AWS's name of the error
+
+
 class UsageError(StepwellError):
     """The command was used wrongly."""
 

@@ -2,14 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from stepwell.api.actions import Door
 from stepwell.api.arns import function_arn
 from stepwell.api.client import Client
 from stepwell.journal.journal import ExecutionRow, Journal
-from stepwell.journal.owners import Owner
+from stepwell.journal.owners import Owner, is_alive
 from stepwell.pipeline.pipeline import Pipeline
-from stepwell.progress import VARIABLE
+from stepwell.progress import VARIABLE, Progress, open_progress
 from stepwell.resources.function import Function
 from stepwell.resources.functions import Functions
 from stepwell.worker import Worker
@@ -29,12 +30,24 @@ def progress_url(folder: Path) -> str:
 
 
 class Reader:
-    """What commands need that only look: no owner, no worker, nothing is started."""
+    """What commands need that only look, the local `Side`: no owner, no worker, nothing is started."""
+
+    name = "local"
+    flags = ""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.journal = Journal(folder)
         self.client = Client(Door(self.journal, ""))
+
+    def status_of(self, execution: dict[str, Any]) -> str:
+        """AWS's status, or INTERRUPTED: under way, says the journal, but the process that drove it has died."""
+        status: str = execution["status"]
+        row = self.journal.execution(execution["executionArn"]) if status == "RUNNING" else None
+        return status if row is None or is_alive(self.folder, row.owner) else "INTERRUPTED"
+
+    def progress(self) -> Progress:
+        return open_progress(progress_url(self.folder))
 
     def close(self) -> None:
         self.journal.close()

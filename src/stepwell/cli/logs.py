@@ -69,9 +69,7 @@ class _Logs:
         return self._options.task is None and self._options.attempt is None
 
     def under_way(self) -> bool:
-        from stepwell.cli.runs_of import status_of
-
-        return status_of(self._source, self._source.client.describe_execution(executionArn=self._arn)) == "RUNNING"
+        return self._source.status_of(self._source.client.describe_execution(executionArn=self._arn)) == "RUNNING"
 
     def print_new(self, whole: bool) -> None:
         from stepwell.cli.streams import Cut

@@ -1,11 +1,12 @@
 """Show how far the tasks of a run are that work in chunks: bar, speed, time left, lanes, what was slow, what failed.
 
-Looks where the functions of this folder write their progress, or where STEPWELL_PROGRESS says.
+Looks where the functions of this folder write their progress, or where STEPWELL_PROGRESS says; with `--on aws` where
+the deployed function writes it.
 
 examples:
   stepwell progress                  the newest run
   stepwell progress --follow         drawn anew twice a second, until the run is over
-  STEPWELL_PROGRESS=dynamodb://stepwell-progress stepwell progress --follow     a run on AWS
+  stepwell progress --on aws --follow     a run on AWS
 """
 
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from stepwell.cli import side
 from stepwell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,13 +40,14 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("run", nargs="?", help="a run's name, the beginning of one, or an ARN (default: the newest)")
     parser.add_argument("--follow", action="store_true", help="go on until the run is over; exit code 1 if it failed")
     parser.add_argument("--json", action="store_true", help="print JSON; with --follow a line for each change")
+    side.arguments(parser)
 
 
 def main(options: Namespace) -> int:
     from stepwell.cli.terminal import Terminal
 
     with ExitStack() as stack:
-        progress, watched = _found(options.run, stack)
+        progress, watched = _found(options, stack)
         if options.follow:
             return _follow(Terminal(sys.stdout), progress, watched, options.json)
         status, tasks = _look(progress, watched)
@@ -58,7 +61,17 @@ def main(options: Namespace) -> int:
 # Which run
 
 
-def _found(given: str | None, stack: ExitStack) -> "tuple[Progress, Watched]":
+def _found(options: Namespace, stack: ExitStack) -> "tuple[Progress, Watched]":
+    if options.on == side.LOCAL:
+        side.refuse_for_local(options)
+        return _found_here(options.run, stack)
+    source = stack.enter_context(side.on_aws(options))
+    progress = source.progress()
+    stack.callback(progress.close)
+    return progress, _in_history(source, options.run, source.machine.pipeline)
+
+
+def _found_here(given: str | None, stack: ExitStack) -> "tuple[Progress, Watched]":
     """By the journal of this folder; where there is none, or STEPWELL_PROGRESS is set, by the progress itself."""
     import os
 
@@ -73,23 +86,23 @@ def _found(given: str | None, stack: ExitStack) -> "tuple[Progress, Watched]":
         return progress, _in_progress(progress, given)
     stack.enter_context(reader)
     try:
-        return progress, _in_journal(reader, given)
+        return progress, _in_history(reader, given)
     except UsageError:
         if given is None or not _names(progress, given):
             raise
         return progress, _in_progress(progress, given)  # a bare invocation has no execution
 
 
-def _in_journal(reader: Any, given: str | None) -> Watched:
-    from stepwell.cli.runs_of import pipeline_of, status_of
+def _in_history(source: "side.Side", given: str | None, pipeline: str | None = None) -> Watched:
+    from stepwell.cli.runs_of import pipeline_of
     from stepwell.cli.select import chosen
     from stepwell.operate.runs import run_of
 
-    execution = chosen(reader.client, given)
+    execution = chosen(source.client, given)
     arn = execution["executionArn"]
-    name = pipeline_of(execution).partition("-only-")[0]
+    name = pipeline or pipeline_of(execution).partition("-only-")[0]
     return Watched(
-        run_of(execution), name, lambda: status_of(reader, reader.client.describe_execution(executionArn=arn))
+        run_of(execution), name, lambda: source.status_of(source.client.describe_execution(executionArn=arn))
     )
 
 

@@ -6,6 +6,7 @@ examples:
   stepwell runs                      the newest 20
   stepwell runs --status failed      those that failed
   stepwell runs --limit 0 --json     all of them, for programs
+  stepwell runs --on aws             those of the deployed state machine
 """
 
 import sys
@@ -14,10 +15,11 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from stepwell.cli import side
 from stepwell.errors import UsageError
 
 if TYPE_CHECKING:
-    from stepwell.cli.local import Reader
+    from stepwell.cli.side import Side
 
 STATUSES = ("running", "succeeded", "failed", "timed_out", "aborted", "interrupted")
 PAGE = 100  # the last events of a run, which tell where it is or how it ended
@@ -28,6 +30,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--status", choices=STATUSES, type=str.lower, help="only runs that are in this status")
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="at most N runs (default: 20; 0: all)")
     parser.add_argument("--json", action="store_true", help="print a JSON list")
+    side.arguments(parser)
 
 
 def main(options: Namespace) -> int:
@@ -50,21 +53,22 @@ def main(options: Namespace) -> int:
 
 
 def _found(options: Namespace) -> list[dict[str, Any]]:
-    from stepwell.cli.runs_of import reader_here
+    from stepwell.cli.runs_of import has_runs
 
-    reader = reader_here()
-    if reader is None:
-        return []
-    with reader:
-        return list(islice(_matching(reader, options), options.limit or None))
+    if options.on == side.LOCAL:
+        side.refuse_for_local(options)
+        if not has_runs():
+            return []
+    with side.opened(options) as source:
+        return list(islice(_matching(source, options), options.limit or None))
 
 
-def _matching(reader: "Reader", options: Namespace) -> Iterator[dict[str, Any]]:
+def _matching(source: "Side", options: Namespace) -> Iterator[dict[str, Any]]:
     wanted = (options.status or "").upper()
     on_aws = {"INTERRUPTED": "RUNNING"}.get(wanted, wanted)
-    for execution in _executions(reader.client, on_aws):
+    for execution in _executions(source.client, on_aws):
         if options.pipeline in (None, _pipeline(execution)):
-            told = _told(reader, execution)
+            told = _told(source, execution)
             if wanted in ("", told["status"]):
                 yield told
 
@@ -82,19 +86,18 @@ def _executions(client: Any, status: str) -> Iterator[dict[str, Any]]:
     return items(client.list_executions, "executions", **request)
 
 
-def _told(reader: "Reader", execution: dict[str, Any]) -> dict[str, Any]:
+def _told(source: "Side", execution: dict[str, Any]) -> dict[str, Any]:
     """One run as `--json` prints it; `task` is the one that failed, else the last one begun."""
-    from stepwell.cli.runs_of import status_of
     from stepwell.insight.story import story
 
     arn, started, ended = execution["executionArn"], execution["startDate"], execution.get("stopDate")
-    page = reader.client.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=PAGE)
+    page = source.client.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=PAGE)
     told = story(reversed(page["events"]))
     task = told.failed or told.last_task
     return {
         "name": execution["name"],
         "pipeline": _pipeline(execution),
-        "status": status_of(reader, execution),
+        "status": source.status_of(execution),
         "started": started.isoformat(),
         "ended": ended and ended.isoformat(),
         "seconds": ended and (ended - started).total_seconds(),

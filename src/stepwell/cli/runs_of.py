@@ -1,4 +1,4 @@
-"""What the commands that read runs share: the journal if there is one, a run's events, its true status."""
+"""What the commands that read runs share: the journal if there is one, a run's events, how its status looks."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,23 +7,31 @@ from stepwell.errors import UsageError
 if TYPE_CHECKING:
     from stepwell.cli.local import Reader
 
-INTERRUPTED = "INTERRUPTED"  # under way, says the journal, but the process that drove it has died
+INTERRUPTED = "INTERRUPTED"  # known on this machine alone
 COLOURS = {
     "SUCCEEDED": "green",
     "RUNNING": "cyan",
     "FAILED": "red",
     "TIMED_OUT": "red",
     "ABORTED": "yellow",
+    "PENDING_REDRIVE": "yellow",
     INTERRUPTED: "yellow",
 }
 NO_RUNS = "there are no runs here yet: `stepwell run` starts one"
 
 
+def has_runs() -> bool:
+    """Whether this folder has a journal: looking must not make one."""
+    from stepwell.cli.local import home
+
+    return (home() / "journal.db").exists()
+
+
 def reader_here() -> "Reader | None":
-    """A reader of this folder's journal; None where there is none, since looking must not make one."""
+    """A reader of this folder's journal, if there is one."""
     from stepwell.cli.local import Reader, home
 
-    return Reader(home()) if (home() / "journal.db").exists() else None
+    return Reader(home()) if has_runs() else None
 
 
 def reader() -> "Reader":
@@ -37,17 +45,6 @@ def all_events(client: Any, arn: str) -> list[dict[str, Any]]:
     from stepwell.operate.paging import items
 
     return list(items(client.get_execution_history, "events", executionArn=arn, maxResults=1000))
-
-
-def status_of(reader: "Reader", execution: dict[str, Any]) -> str:
-    """AWS's status, or INTERRUPTED."""
-    from stepwell.journal.owners import is_alive
-
-    status: str = execution["status"]
-    if status != "RUNNING":
-        return status
-    row = reader.journal.execution(execution["executionArn"])
-    return status if row is None or is_alive(reader.folder, row.owner) else INTERRUPTED
 
 
 def words(status: str) -> str:

@@ -4,12 +4,15 @@ examples:
   stepwell show                      the newest run
   stepwell show 20260301-0930        the run whose name begins like this
   stepwell show --events             each event, as Step Functions records them
+  stepwell show --on aws             the newest run of the deployed state machine
   stepwell show --json               what `aws stepfunctions get-execution-history` prints
 """
 
 import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
+
+from stepwell.cli import side
 
 if TYPE_CHECKING:
     from stepwell.cli.terminal import Terminal
@@ -24,18 +27,19 @@ def arguments(parser: ArgumentParser) -> None:
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--events", action="store_true", help="print a table of all events")
     shape.add_argument("--json", action="store_true", help="print all events, shaped as GetExecutionHistory's answer")
+    side.arguments(parser)
 
 
 def main(options: Namespace) -> int:
-    from stepwell.cli.runs_of import all_events, reader, status_of
+    from stepwell.cli.runs_of import all_events
     from stepwell.cli.select import chosen
     from stepwell.cli.terminal import Terminal
     from stepwell.insight.story import story
 
-    with reader() as source:
+    with side.opened(options) as source:
         execution = chosen(source.client, options.run)
         events = all_events(source.client, execution["executionArn"])
-        status = status_of(source, execution)
+        status = source.status_of(execution)
     if options.json:
         _print_json(events)
     elif options.events:

@@ -24,29 +24,37 @@ _ATTEMPTS = 4  # of a request that is throttled: botocore waits longer each time
 
 
 def from_url(url: str) -> "DynamoProgress":
-    """`dynamodb://TABLE?region=…&endpoint=…&days=…`; ConfigurationError says what is wrong in it."""
+    """`dynamodb://TABLE?region=…&endpoint=…&days=…&profile=…`; ConfigurationError says what is wrong in it."""
     from urllib.parse import parse_qsl
 
     name, _, query = url.removeprefix("dynamodb://").partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
-    unknown = options.keys() - {"region", "endpoint", "days"}
+    unknown = options.keys() - {"region", "endpoint", "days", "profile"}
     if not name or unknown:
         what = f"it has the unknown option {min(unknown)!r}" if unknown else "it names no table"
         raise ConfigurationError(f"{url!r}: {what}; the form is dynamodb://TABLE?region=…&endpoint=…&days=…")
     days = options.get("days", str(DAYS))
     if not days.isdecimal() or not int(days):
         raise ConfigurationError(f"{url!r}: days is a whole number above 0, not {days!r}")
-    return DynamoProgress(name, options.get("region"), options.get("endpoint"), int(days))
+    return DynamoProgress(name, options.get("region"), options.get("endpoint"), int(days), options.get("profile"))
 
 
 class DynamoProgress:
     """The table `name`. The client is made when it is first used, and may be shared by threads."""
 
-    def __init__(self, name: str, region: str | None = None, endpoint: str | None = None, days: int = DAYS) -> None:
+    def __init__(
+        self,
+        name: str,
+        region: str | None = None,
+        endpoint: str | None = None,
+        days: int = DAYS,
+        profile: str | None = None,
+    ) -> None:
         self.name = name
         self._region = region
         self._endpoint = endpoint
         self._days = days
+        self._profile = profile
         self._lock = Lock()
         self._made: Any = None
 
@@ -196,7 +204,7 @@ class DynamoProgress:
     def _client(self) -> Any:
         with self._lock:
             if self._made is None:
-                self._made = _client(self._region, self._endpoint)
+                self._made = _client(self._region, self._endpoint, self._profile)
             return self._made
 
 
@@ -204,7 +212,7 @@ def _deletion(item: items.Item) -> dict[str, Any]:
     return {"DeleteRequest": {"Key": items.key_of(item)}}
 
 
-def _client(region: str | None, endpoint: str | None) -> Any:
+def _client(region: str | None, endpoint: str | None, profile: str | None) -> Any:
     """Short waits: whoever writes must not wait for a mirror, and the next batch tries again."""
     try:
         from boto3.session import Session
@@ -217,4 +225,4 @@ def _client(region: str | None, endpoint: str | None) -> Any:
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         max_pool_connections=_THREADS,
     )
-    return Session().client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
+    return Session(profile_name=profile).client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
