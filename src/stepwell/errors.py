@@ -263,6 +263,24 @@ class RequestTooLargeException(StepwellError):
     status = 413
 
 
+# What other services answer with
+
+
+class ServiceError(StepwellError):
+    """Another service of AWS has refused a call, or could not be reached.
+
+    `modelled`: the action's own model knows the code. `http` is 0 where there was no answer.
+    """
+
+    def __init__(self, code: str, message: str, http: int = 400, request: str = "", modelled: bool = False) -> None:
+        super().__init__(message)
+        self.name, self.http, self.request, self.modelled = code, http, request, modelled
+
+    @property
+    def code(self) -> str:
+        return self.name
+
+
 # What the engine on this machine can fail with
 
 

@@ -1,7 +1,5 @@
 """Stores of progress: a SQLite file, and a table in a DynamoDB that moto's server plays in a process of its own."""
 
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,22 +11,14 @@ import pytest
 
 from stepwell.progress import Progress, open_progress
 from stepwell.progress.dynamodb import from_url
-
-ACCOUNT = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "eu-central-1"}
+from tests.fake import ACCOUNT, fake_aws
 
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
-    """The address of a DynamoDB on loopback, on a port that the system picked."""
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert server.stdout
-    address = next(line.split()[-1] for line in server.stdout if "Running on" in line)
-    Thread(target=server.stdout.read, daemon=True).start()  # a full pipe would stop it
-    yield address
-    server.kill()
-    server.wait()
-    server.stdout.close()
+    """The address of a DynamoDB on loopback."""
+    with fake_aws() as address:
+        yield address
 
 
 @pytest.fixture(autouse=True)

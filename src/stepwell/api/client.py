@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stepwell.api.actions import ACTIONS, Door, perform
-from stepwell.api.door import Later
+from stepwell.api.door import Answer, Later
 from stepwell.errors import UnknownOperationException
 
 
@@ -24,13 +24,17 @@ class Client:
             answer = perform(self._door, action, request)
             if isinstance(answer, Later):
                 raise UnknownOperationException(f"{action} is only there where `stepwell serve` runs")
-            return {key: _shaped(key, value) for key, value in answer.items()}
+            return shaped(answer)
 
         return call
 
 
+def shaped(answer: Answer) -> Answer:
+    """Seconds since 1970 become datetimes where AWS's model has a timestamp."""
+    return {key: _shaped(key, value) for key, value in answer.items()}
+
+
 def _shaped(key: str, value: Any) -> Any:
-    """Seconds since 1970 become a datetime where AWS's model has a timestamp."""
     if isinstance(value, float) and (key.endswith("Date") or key == "timestamp"):
         return datetime.fromtimestamp(value, UTC)
     if isinstance(value, list):

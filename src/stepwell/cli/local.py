@@ -1,21 +1,26 @@
 """The engine on this machine, put together: journal, owner, functions, worker, and the client that all commands use."""
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
-from stepwell.api.actions import Door
+from stepwell.api.actions import Door, perform
 from stepwell.api.arns import function_arn
-from stepwell.api.client import Client
+from stepwell.api.client import Client, shaped
+from stepwell.api.door import Answer, Later, Request
+from stepwell.api.validation import validate
 from stepwell.journal.journal import ExecutionRow, Journal
 from stepwell.journal.owners import Owner, is_alive
 from stepwell.pipeline.pipeline import Pipeline
 from stepwell.progress import VARIABLE, Progress, open_progress
 from stepwell.resources.function import Function
 from stepwell.resources.functions import Functions
+from stepwell.resources.services import Services
 from stepwell.worker import Worker
 
 HANDLER = "stepwell.handler.handler"
+LONGEST = 300  # seconds that StartSyncExecution waits, as on AWS
 
 
 def home(folder: Path | None = None) -> Path:
@@ -68,7 +73,25 @@ class Engine:
         self.owner = Owner(folder)
         self.functions = Functions(folder / "logs")
         self.worker = Worker(self.journal, self.owner, self.functions)
-        self.client = Client(Door(self.journal, self.owner.name, self.worker.adopt))
+        self.door = Door(self.journal, self.owner.name, self.worker.adopt)
+        self.client = Client(self.door)
+        self.services = Services()
+        self.services.own["stepfunctions"] = self._own
+
+    def perform(self, action: str, request: Request) -> Answer:
+        """An action of the Step Functions API, from any thread but the loop's."""
+        answer = self.worker.ask(lambda: perform(self.door, action, request))
+        if not isinstance(answer, Later):
+            return answer
+        ended, later = threading.Event(), answer
+        self.worker.ask(lambda: self.worker.when_ended(later.execution, ended.set))
+        ended.wait(LONGEST)
+        return self.worker.ask(later.answer)
+
+    def _own(self, action: str, request: Request) -> Answer:
+        """The same as a Task asks for it: checked, and with times as boto3 has them."""
+        validate(action, request)
+        return shaped(self.perform(action, request))
 
     def register(self, pipeline: Pipeline, environment: dict[str, str]) -> str:
         """Make a pipeline's folder a Lambda function of this machine; its ARN."""

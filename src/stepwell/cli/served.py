@@ -1,15 +1,13 @@
 """The engine as a server has it: a loop that threads ask, functions made through the API, the pipeline found here."""
 
 import sys
-import threading
 import traceback
 from pathlib import Path
 from typing import Any
 
-from stepwell.api.actions import ACTIONS, Door, perform
+from stepwell.api.actions import ACTIONS
 from stepwell.api.arns import ROLE
 from stepwell.api.code import Code
-from stepwell.api.door import Answer, Later, Request
 from stepwell.api.functions import Hands, Invoked, Shop
 from stepwell.api.http import Call
 from stepwell.api.protocol import Reply, step_functions
@@ -23,7 +21,6 @@ from stepwell.pipeline.pipeline import Pipeline
 from stepwell.resources.function import Function
 
 KNOWN = frozenset(ACTIONS)
-LONGEST = 300  # seconds that StartSyncExecution waits, as on AWS
 TASK_ROOT = "/var/task"  # what Lambda calls the folder of a function
 
 
@@ -33,7 +30,6 @@ class Served:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.worker = engine.worker
-        self.door = Door(engine.journal, engine.owner.name, engine.worker.adopt)
         self.code = Code(engine.folder)
         hands = Hands(self._register, self._forget, self._invoke)
         self.shop = Shop(engine.journal, self.code, hands, engine.worker.ask, self._pipelines())
@@ -43,16 +39,7 @@ class Served:
     def answer(self, call: Call) -> Reply:
         if call.rest:
             return lambda_(self.shop, call)
-        return step_functions(self.perform, KNOWN, call.target, call.body)
-
-    def perform(self, action: str, request: Request) -> Answer:
-        answer = self.worker.ask(lambda: perform(self.door, action, request))
-        if not isinstance(answer, Later):
-            return answer
-        ended, later = threading.Event(), answer
-        self.worker.ask(lambda: self.worker.when_ended(later.execution, ended.set))
-        ended.wait(LONGEST)
-        return self.worker.ask(later.answer)
+        return step_functions(self.engine.perform, KNOWN, call.target, call.body)
 
     # Functions
 
