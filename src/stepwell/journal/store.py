@@ -8,6 +8,7 @@ from pathlib import Path
 from stepwell.errors import JournalError
 
 VERSION = 2
+SYNCHRONOUS = "FULL"  # a commit is on the disk when it returns; a benchmark measures what that costs
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _MIGRATIONS = Path(__file__).with_name("migrations")  # N.sql: from version N - 1 to version N
 
@@ -42,7 +43,7 @@ class Store:
                 f"{self.path} was written by a newer Stepwell (journal version {version}, this one knows {VERSION}): "
                 "upgrade with `pip install --upgrade stepwell`"
             )
-        run("PRAGMA synchronous = FULL")
+        run(f"PRAGMA synchronous = {SYNCHRONOUS}")
 
     def _build(self, version: int) -> None:
         """Bring a journal of this version (0: an empty file) to the newest."""
