@@ -21,6 +21,7 @@ COMMANDS = {
     "invoke": "invoke one action of the Lambda function",
     "plan": "show the chunks that a task would be done in",
     "prove": "try on the data whether a task is safe in chunks",
+    "cost": "what a run costs on AWS, before it and after it",
     "check": "look for mistakes without running anything",
     "serve": "serve the Step Functions and Lambda APIs to boto3 and `aws`",
     "compile": "print the state machine (Amazon States Language)",
