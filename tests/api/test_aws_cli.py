@@ -72,6 +72,14 @@ def test_an_execution_is_stopped_and_redriven(aws):
     assert aws("describe-execution", "--execution-arn", arn)["status"] == "RUNNING"
 
 
+def test_a_state_is_tested_by_itself(aws):
+    state = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
+    mock = json.dumps({"result": '{"orderId": "12345"}'})
+    told = aws("test-state", "--definition", json.dumps(state), "--mock", mock, "--inspection-level", "DEBUG")
+    assert (told["status"], told["output"]) == ("SUCCEEDED", '{"orderId": "12345"}')
+    assert told["inspectionData"]["result"] == '{"orderId": "12345"}'
+
+
 def test_a_refusal_is_shown_as_awss(aws):
     told = aws("describe-execution", "--execution-arn", "nonsense", refused=True)
     assert "An error occurred (InvalidArn)" in told

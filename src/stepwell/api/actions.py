@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from stepwell.api import definitions, executions, machines, tags, versions
+from stepwell.api import definitions, executions, machines, tags, teststate, versions
 from stepwell.api.door import Answer, Door, Later, Request
 from stepwell.errors import UnknownOperationException
 
@@ -27,6 +27,7 @@ _FUNCTIONS: tuple[Callable[[Door, Request], Answer | Later], ...] = (
     tags.list_tags_for_resource,
     tags.tag_resource,
     tags.untag_resource,
+    teststate.test_state,
     versions.create_state_machine_alias,
     versions.delete_state_machine_alias,
     versions.delete_state_machine_version,
@@ -38,6 +39,9 @@ _FUNCTIONS: tuple[Callable[[Door, Request], Answer | Later], ...] = (
 
 # By AWS's name: `start_execution` performs StartExecution.
 ACTIONS = {"".join(map(str.capitalize, function.__name__.split("_"))): function for function in _FUNCTIONS}
+
+# They leave the journal alone, and may take long: any thread performs them.
+ALONE = frozenset({"TestState"})
 
 
 def perform(door: Door, action: str, request: Request) -> Answer | Later:

@@ -5,36 +5,33 @@ from collections.abc import Iterator
 from typing import Any
 
 from stepwell.api.door import Answer, Door, Request
-from stepwell.asl.machine import examine
+from stepwell.asl.machine import Machine, examine
 from stepwell.asl.reader import Problem
 from stepwell.errors import InvalidDefinition
 
 
-def check_definition(text: str, type_: str) -> None:
-    problems = _problems(text, type_)
-    if problems:
+def check_definition(text: str, type_: str) -> Machine:
+    machine, problems = _examined(text, type_)
+    if machine is None or problems:
         told = ", ".join(f"{p.code}: {p.what} at {p.at}" for p in problems)
         raise InvalidDefinition(f"Invalid State Machine Definition: '{told}'")
+    return machine
 
 
 def validate_state_machine_definition(_door: Door, request: Request) -> Answer:
     """Every mistake, each with its address; there are no warnings."""
-    problems = _problems(request["definition"], request.get("type", "STANDARD"))
+    _, problems = _examined(request["definition"], request.get("type", "STANDARD"))
     limit = request.get("maxResults") or 100
     told = [{"severity": "ERROR", "code": p.code, "message": p.what.strip(), "location": p.at} for p in problems]
     answer: Answer = {"result": "FAIL" if problems else "OK", "diagnostics": told[:limit]}
     return answer | {"truncated": True} if len(told) > limit else answer
 
 
-def _problems(text: str, type_: str) -> list[Problem]:
-    _, problems = examine(text)
-    if type_ != "EXPRESS":
-        return problems
-    try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError):
-        return problems
-    return problems + list(_refused_in_express(fields, ""))
+def _examined(text: str, type_: str) -> tuple[Machine | None, list[Problem]]:
+    machine, problems = examine(text)
+    if type_ == "EXPRESS" and not any(problem.code == "INVALID_JSON_DESCRIPTION" for problem in problems):
+        problems = problems + list(_refused_in_express(json.loads(text), ""))
+    return machine, problems
 
 
 def _refused_in_express(machine: Any, at: str) -> Iterator[Problem]:

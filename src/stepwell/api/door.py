@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from stepwell.api.arns import Qualified, check_arn, qualified
 from stepwell.asl.machine import Machine, parse_machine
+from stepwell.asl.outcome import Call
+from stepwell.asl.payload import Payload
 from stepwell.errors import ExecutionDoesNotExist, InvalidToken, StateMachineDoesNotExist
 from stepwell.journal.catalog import MachineRow
 from stepwell.journal.journal import ExecutionRow, Journal
@@ -25,8 +27,21 @@ class Later(NamedTuple):
     answer: Callable[[], Answer]
 
 
+class Outside(NamedTuple):
+    """What TestState needs of those who reach the world.
+
+    `call(call, seconds)` is a resource's result, or None, an error and a cause. `check_mock(resource, result, strict)`
+    holds a result against the service's own model; ValidationException.
+    """
+
+    call: Callable[[Call, float], tuple[Payload | None, str | None, str | None]]
+    check_mock: Callable[[str, Any, bool], None]
+
+
 class Door:
     """What the actions work on. `owner` is who advances what is started here; `started` tells its worker."""
+
+    outside: Outside
 
     def __init__(
         self,

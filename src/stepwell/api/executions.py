@@ -50,7 +50,7 @@ def _start(door: Door, request: Request) -> tuple[ExecutionRow, bool]:
     machine = door.machine_of(name, arn)
     version = None if name.plain else chosen_version(door, name, arn)
     text = request.get("input", "{}")
-    _check_input(text)
+    check_input(text)
     given = check_name(request["name"]) if request.get("name") else new_id()
     if machine.type == "EXPRESS":
         own = express_arn(machine.arn, given, new_id())
@@ -199,7 +199,7 @@ def redrive_execution(door: Door, request: Request) -> Answer:
     return {"redriveDate": door.now() / 1000}
 
 
-def _check_input(text: str) -> None:
+def check_input(text: str) -> None:
     try:
         json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):

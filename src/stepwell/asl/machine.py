@@ -132,7 +132,7 @@ def _check_reachable(reader: Reader, start: str) -> None:
     states: dict[str, Any] = reader.fields["States"]
     reached = {start}
     for name, state in states.items():
-        for field, target in _targets(state):
+        for field, target in targets(state):
             if target in states:
                 reached.add(target)
             else:
@@ -142,7 +142,7 @@ def _check_reachable(reader: Reader, start: str) -> None:
         reader.refuse(f'State "{name}" is not reachable.', f"States/{name}", "MISSING_TRANSITION_TARGET")
 
 
-def _targets(state: Any) -> list[tuple[str, str]]:
+def targets(state: Any) -> list[tuple[str, str]]:
     """The addresses and names of the states that this one names."""
     if not isinstance(state, dict):
         return []

@@ -1,5 +1,6 @@
 """Which retrier or catcher answers an error, after how long, and what a caught error looks like."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from stepwell.asl.dataflow import go_out
@@ -44,15 +45,16 @@ def answer(state: State, error_name: str, counts: list[int], random: "Random") -
     """
     if error_name == UNANSWERABLE:
         return None
-    for index, retrier in enumerate(state.retry):
-        if _matches(retrier.errors, error_name):
-            if counts[index] < retrier.max_attempts:
-                return RetryAfter(index, _delay(retrier, counts[index], random))
-            break
-    for index, catcher in enumerate(state.catch):
-        if _matches(catcher.errors, error_name):
-            return CatchAt(index, catcher)
-    return None
+    index = matching(state.retry, error_name)
+    if index is not None and counts[index] < state.retry[index].max_attempts:
+        return RetryAfter(index, _delay(state.retry[index], counts[index], random))
+    index = matching(state.catch, error_name)
+    return None if index is None else CatchAt(index, state.catch[index])
+
+
+def matching(entries: Sequence[Retrier | Catcher], error: str) -> int | None:
+    """Which entry names the error."""
+    return next((index for index, entry in enumerate(entries) if _matches(entry.errors, error)), None)
 
 
 def _matches(names: tuple[str, ...], error: str) -> bool:

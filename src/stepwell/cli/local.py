@@ -5,17 +5,21 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from stepwell.api.actions import Door, perform
+from stepwell.api.actions import ALONE, Door, perform
 from stepwell.api.arns import function_arn
 from stepwell.api.client import Client, shaped
-from stepwell.api.door import Answer, Later, Request
+from stepwell.api.door import Answer, Later, Outside, Request, new_id
 from stepwell.api.validation import validate
+from stepwell.asl.outcome import Call
+from stepwell.asl.payload import Payload
+from stepwell.errors import ResourceNotFoundException
 from stepwell.journal.journal import ExecutionRow, Journal
 from stepwell.journal.owners import Owner, is_alive
 from stepwell.pipeline.pipeline import Pipeline
 from stepwell.progress import VARIABLE, Progress, open_progress
 from stepwell.resources.function import Function
 from stepwell.resources.functions import Functions
+from stepwell.resources.mocks import check_mock
 from stepwell.resources.services import Services
 from stepwell.worker import Worker
 
@@ -74,13 +78,18 @@ class Engine:
         self.functions = Functions(folder / "logs")
         self.worker = Worker(self.journal, self.owner, self.functions)
         self.door = Door(self.journal, self.owner.name, self.worker.adopt)
+        self.door.outside = Outside(self._call, check_mock)
         self.client = Client(self.door)
         self.services = Services()
         self.services.own["stepfunctions"] = self._own
 
     def perform(self, action: str, request: Request) -> Answer:
         """An action of the Step Functions API, from any thread but the loop's."""
-        answer = self.worker.ask(lambda: perform(self.door, action, request))
+
+        def work() -> Answer | Later:
+            return perform(self.door, action, request)
+
+        answer = work() if action in ALONE else self.worker.ask(work)
         if not isinstance(answer, Later):
             return answer
         ended, later = threading.Event(), answer
@@ -92,6 +101,20 @@ class Engine:
         """The same as a Task asks for it: checked, and with times as boto3 has them."""
         validate(action, request)
         return shaped(self.perform(action, request))
+
+    def _call(self, call: Call, seconds: float) -> tuple[Payload | None, str | None, str | None]:
+        """What TestState asks of a resource."""
+        request = new_id()
+        timer = threading.Timer(seconds, self.functions.cancel, [request])
+        timer.start()
+        try:
+            process = self.functions.take(call.resource, request)
+            response = self.functions.invoke(process, call.arguments.text, request)
+        except (ResourceNotFoundException, OSError) as error:
+            return None, f"Lambda.{type(error).__name__}", str(error)
+        finally:
+            timer.cancel()
+        return None if response.text is None else Payload.parse(response.text), response.error, response.cause
 
     def register(self, pipeline: Pipeline, environment: dict[str, str]) -> str:
         """Make a pipeline's folder a Lambda function of this machine; its ARN."""

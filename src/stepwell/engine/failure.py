@@ -14,7 +14,7 @@ from stepwell.errors import StatesError
 
 def evaluation_failed(changes: Changes, frame: Frame, error: StatesError, random: Random) -> None:
     """A state could not be evaluated: the cause names the state and where it was entered, as AWS has it."""
-    cause = _located(frame, error)
+    cause = located(frame.here.name, frame.entered, error)
     if isinstance(error, QueryFailed):
         details = {"cause": cause, "error": error.name, "state": frame.here.name}
         if error.location is not None:
@@ -25,11 +25,11 @@ def evaluation_failed(changes: Changes, frame: Frame, error: StatesError, random
     fail(changes, frame, error.name, cause, random)
 
 
-def _located(frame: Frame, error: StatesError) -> str:
-    """Where it happened; AWS leaves that out where a result is too large."""
+def located(state: str, entered: int, error: StatesError) -> str:
+    """The cause with where it happened; AWS leaves that out where a result is too large."""
     if error.name == "States.DataLimitExceeded":
         return error.cause or ""
-    where = f"the state '{frame.here.name}' (entered at the event id #{frame.entered})"
+    where = f"the state '{state}' (entered at the event id #{entered})"
     return f"An error occurred while executing {where}. {error.cause or ''}"
 
 
@@ -61,7 +61,7 @@ def _catch(
     try:
         go = caught(state, choice.catcher, frame.raw, error, cause, scope_of(x, frame, random))
     except StatesError as failure:
-        _frame_failed(changes, frame, failure.name, _located(frame, failure), random)
+        _frame_failed(changes, frame, failure.name, located(state.name, frame.entered, failure), random)
         return
     details = exit_details(go.variables)
     changes.add(f"{state.type}StateExited", frame, name=state.name, payload=go.output, details=details)

@@ -8,6 +8,7 @@ Which endpoint, region and credentials that means is said where botocore looks f
 import os
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from stepwell.errors import ConfigurationError, ServiceError
@@ -46,14 +47,14 @@ class Services:
     def __call__(self, service: str, action: str, params: Params) -> Params:
         """The answer as botocore shapes it. Raises ServiceError where the service refuses or cannot be reached."""
         if self.is_own(service):
-            return self.own[_NAMES.get(service, service)](_upper(action), params)
+            return self.own[_NAMES.get(service, service)](upper(action), params)
         client = self._client(service)
         from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
         try:
-            answer: Params = client._make_api_call(_upper(action), params)
+            answer: Params = client._make_api_call(upper(action), params)
         except ClientError as error:
-            raise _refused(client, _upper(action), error) from None
+            raise _refused(client, upper(action), error) from None
         except ParamValidationError as error:
             raise ServiceError("ValidationException", str(error.kwargs["report"])) from None
         except BotoCoreError as error:
@@ -62,10 +63,10 @@ class Services:
 
     def operation(self, service: str, action: str) -> Any:
         """botocore's model of an action."""
-        model = self._client(service).meta.service_model
-        if _upper(action) not in model.operation_names:
+        model = service_model(service)
+        if upper(action) not in model.operation_names:
             raise ConfigurationError(f"the service {service} has no action {action}")
-        return model.operation_model(_upper(action))
+        return model.operation_model(upper(action))
 
     def _client(self, service: str) -> Any:
         with self._lock:
@@ -75,8 +76,23 @@ class Services:
 
 
 def _connect(service: str) -> Any:
+    session, name = _session(service)
+    from botocore.config import Config
+
+    config = Config(retries={"mode": "standard"}, connect_timeout=10, read_timeout=900)
+    return session.create_client(name, region_name=session.get_config_variable("region") or REGION, config=config)
+
+
+@cache
+def service_model(service: str) -> Any:
+    """botocore's model of a service, read from its data files: nobody is connected to."""
+    session, name = _session(service)
+    return session.get_service_model(name)
+
+
+def _session(service: str) -> tuple[Any, str]:
+    """A session, and the service's name in it."""
     try:
-        from botocore.config import Config
         from botocore.session import get_session
         from botocore.utils import EVENT_ALIASES
     except ImportError:
@@ -88,8 +104,7 @@ def _connect(service: str) -> Any:
     name = _NAMES.get(service) or named.get(service) or service
     if name not in named.values():
         raise ConfigurationError(f"there is no service {service}")
-    config = Config(retries={"mode": "standard"}, connect_timeout=10, read_timeout=900)
-    return session.create_client(name, region_name=session.get_config_variable("region") or REGION, config=config)
+    return session, name
 
 
 def _refused(client: Any, action: str, error: Any) -> ServiceError:
@@ -103,5 +118,5 @@ def _refused(client: Any, action: str, error: Any) -> ServiceError:
     )
 
 
-def _upper(name: str) -> str:
+def upper(name: str) -> str:
     return name[:1].upper() + name[1:]
