@@ -50,6 +50,9 @@ def unspeakable(event, context):
 def large(event, context):
     return "x" * event["size"]
 
+def raw(event, context):
+    return event["text"].encode()
+
 def mumble(event, context):
     print("half a line", end="")
 
@@ -186,6 +189,11 @@ def test_what_json_cannot_hold_is_refused_as_lambda_refuses_it(functions, functi
     response = ask(functions, function, "unspeakable")
     assert response.error == "Runtime.MarshalError"
     assert ask(functions, function, "echo").error is None
+
+
+def test_bytes_are_the_answer_itself_and_what_is_no_json_a_text(functions, function):
+    assert ask(functions, function, "raw", text='{"a" : 1}').text == '{"a" : 1}'
+    assert ask(functions, function, "raw", text="hello").text == '"hello"'
 
 
 def test_large_answers_and_events_pass(functions, function):

@@ -35,8 +35,9 @@ def context_object(x: Execution, frame: Frame, random: Random) -> dict[str, Any]
         "StartTime": timestamp(x.started_at),
         "Name": x.name,
         "RoleArn": x.role,
-        "RedriveCount": x.redrives,
     }
+    if ":express:" not in x.arn:  # those are not redriven
+        execution["RedriveCount"] = x.redrives
     if x.redrives:
         execution["RedriveTime"] = timestamp(x.redriven_at)
     machine = {"Id": x.machine_arn, "Name": x.machine_arn.rpartition(":")[2]}
@@ -53,7 +54,7 @@ def timestamp(milliseconds: int) -> str:
 
 def _state(frame: Frame) -> dict[str, Any]:
     state: dict[str, Any] = {"Name": frame.here.name, "EnteredTime": timestamp(frame.entered_at)}
-    if frame.here.type == "Task":
+    if frame.here.type in ("Task", "Map", "Parallel"):
         state["RetryCount"] = sum(frame.counts)
     return state
 

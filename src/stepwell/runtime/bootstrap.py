@@ -91,10 +91,22 @@ def _invoke(handler: Handler, headers: dict[str, str], event: bytes) -> tuple[st
     except BaseException as error:
         return "error", _blame(error, request_id)
     try:
-        return "response", json.dumps(result, ensure_ascii=False).encode()
+        return "response", _body(result)
     except (TypeError, ValueError) as error:
         marshal = TypeError(f"Unable to marshal response: {error}")
         return "error", _blame(marshal, request_id, "Runtime.MarshalError")
+
+
+def _body(result: Any) -> bytes:
+    """Bytes are the answer itself, as with AWS's own client; what is no JSON becomes a text, so that it can be read."""
+    if isinstance(result, bytes):
+        try:
+            json.loads(result)
+        except ValueError:
+            result = result.decode(errors="replace")
+        else:
+            return result
+    return json.dumps(result, ensure_ascii=False).encode()
 
 
 def _load(name: str) -> Handler:
