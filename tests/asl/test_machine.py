@@ -14,7 +14,7 @@ def machine(**states):
 
 
 def problems(definition):
-    return [str(problem) for problem in examine(definition)[1]]
+    return [str(problem) for problem in examine(definition)[1] if not problem.warning]
 
 
 @pytest.mark.proves("Machine.Comment Machine.StartAt Machine.States State.Type State.Next")
@@ -123,7 +123,11 @@ TYPES = "[Task, Pass, Choice, Wait, Succeed, Fail, Parallel, Map]"
             " at /States/A/InputPath",
         ),
         ({"Type": "Task", "End": True}, "These fields are required: [Resource] at /States/A"),
-        ({**TASK, "Resource": "f"}, "Value is not a valid resource ARN at /States/A/Resource"),
+        (
+            {**TASK, "Resource": "f"},
+            "The resource provided f is not recognized. The value is not a valid resource ARN, or the resource is not"
+            " available in this region. at /States/A/Resource",
+        ),
         ({**TASK, "TimeoutSeconds": 0}, "Value must be between 1 and 99999999 at /States/A/TimeoutSeconds"),
         (
             {**TASK, "TimeoutSeconds": 5, "TimeoutSecondsPath": "$.t"},

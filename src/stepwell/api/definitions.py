@@ -12,6 +12,7 @@ from stepwell.errors import InvalidDefinition
 
 def check_definition(text: str, type_: str) -> Machine:
     machine, problems = _examined(text, type_)
+    problems = [problem for problem in problems if not problem.warning]
     if machine is None or problems:
         told = ", ".join(f"{p.code}: {p.what} at {p.at}" for p in problems)
         raise InvalidDefinition(f"Invalid State Machine Definition: '{told}'")
@@ -19,11 +20,21 @@ def check_definition(text: str, type_: str) -> Machine:
 
 
 def validate_state_machine_definition(_door: Door, request: Request) -> Answer:
-    """Every mistake, each with its address; there are no warnings."""
+    """Every mistake, each with its address; doubts only where the request asks for warnings."""
     _, problems = _examined(request["definition"], request.get("type", "STANDARD"))
     limit = request.get("maxResults") or 100
-    told = [{"severity": "ERROR", "code": p.code, "message": p.what.strip(), "location": p.at} for p in problems]
-    answer: Answer = {"result": "FAIL" if problems else "OK", "diagnostics": told[:limit]}
+    told: list[Answer] = [
+        {
+            "severity": "WARNING" if problem.warning else "ERROR",
+            "code": problem.code,
+            "message": problem.what.strip(),
+            "location": problem.at,
+        }
+        for problem in problems
+        if request.get("severity") == "WARNING" or not problem.warning
+    ]
+    failed = any(item["severity"] == "ERROR" for item in told)
+    answer: Answer = {"result": "FAIL" if failed else "OK", "diagnostics": told[:limit]}
     return answer | {"truncated": True} if len(told) > limit else answer
 
 

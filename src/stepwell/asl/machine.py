@@ -22,12 +22,12 @@ def parse_machine(definition: str | dict[str, Any]) -> Machine:
     """Raises InvalidDefinition with one line for each mistake."""
     machine, problems = examine(definition)
     if machine is None:
-        raise InvalidDefinition("\n".join(map(str, problems)))
+        raise InvalidDefinition("\n".join(str(problem) for problem in problems if not problem.warning))
     return machine
 
 
 def examine(definition: str | dict[str, Any]) -> tuple[Machine | None, list[Problem]]:
-    """The machine, or None and what is wrong with its definition."""
+    """The machine, or None; and what is wrong with its definition, or doubtful."""
     fields = definition
     if isinstance(fields, str):
         try:
@@ -41,7 +41,7 @@ def examine(definition: str | dict[str, Any]) -> tuple[Machine | None, list[Prob
     reader.allow(_TOP)
     machine = _Parser(_language(reader) == "JSONata").machine(reader)
     machine.timeout_seconds = reader.integer("TimeoutSeconds", 1)
-    return (None if problems else machine), problems
+    return (machine if all(problem.warning for problem in problems) else None), problems
 
 
 class _Parser:
@@ -60,8 +60,8 @@ class _Parser:
         states = self.states(reader)
         if reader.has("StartAt") and states and start not in states:
             reader.refuse(f"Missing 'StartAt' target: {start}", "StartAt", "MISSING_TRANSITION_TARGET")
-        elif states:
-            _check_reachable(reader, start)
+        if states:
+            _check_ways(reader, {start} if start in states else set(states))
         return Machine(start, states, None, reader.text("Comment"))
 
     def branch(self, reader: Reader) -> Machine:
@@ -127,19 +127,37 @@ def _next(reader: Reader) -> str | None:
     return target
 
 
-def _check_reachable(reader: Reader, start: str) -> None:
-    """Every target exists, and every state is the target of something."""
+def _check_ways(reader: Reader, start: set[str]) -> None:
+    """Every target exists, every state can be reached, and from every state there is a way to an end."""
     states: dict[str, Any] = reader.fields["States"]
-    reached = {start}
+    ways: dict[str, set[str]] = {name: set() for name in states}
+    back: dict[str, set[str]] = {name: set() for name in states}
     for name, state in states.items():
         for field, target in targets(state):
             if target in states:
-                reached.add(target)
+                ways[name].add(target)
+                back[target].add(name)
             else:
                 at = f"States/{name}/{field}"
                 reader.refuse(f"Missing 'Next' target: {target}", at, "MISSING_TRANSITION_TARGET")
-    for name in states.keys() - reached:
-        reader.refuse(f'State "{name}" is not reachable.', f"States/{name}", "MISSING_TRANSITION_TARGET")
+    reached = _reached(ways, start)
+    for name in states:
+        if name not in reached:
+            reader.refuse(f'State "{name}" is not reachable.', f"States/{name}", "MISSING_TRANSITION_TARGET")
+    ending = _reached(back, {name for name, onward in ways.items() if not onward or states[name].get("End")})
+    endless = [name for name in states if name in reached - ending]
+    if endless:
+        what = f'No way leads from state "{endless[0]}" to the end of the state machine.'
+        reader.warn(what, f"States/{endless[0]}", "NO_TERMINAL_STATE")
+
+
+def _reached(ways: dict[str, set[str]], found: set[str]) -> set[str]:
+    open_ends = list(found)
+    while open_ends:
+        new = ways[open_ends.pop()] - found
+        found |= new
+        open_ends += new
+    return found
 
 
 def targets(state: Any) -> list[tuple[str, str]]:

@@ -12,11 +12,12 @@ from stepwell.asl.template import Fill, InvalidTemplate
 
 
 class Problem(NamedTuple):
-    """A mistake in a definition. `code` is one of ValidateStateMachineDefinition's."""
+    """A mistake in a definition. `code` is one of ValidateStateMachineDefinition's; a `warning` refuses nothing."""
 
     code: str
     what: str
     at: str
+    warning: bool = False
 
     def __str__(self) -> str:
         return f"{self.what} at {self.at}"
@@ -44,6 +45,9 @@ class Reader:
 
     def refuse(self, what: str, field: str = "", code: str = "SCHEMA_VALIDATION_FAILED") -> None:
         self.problems.append(Problem(code, what, self.address(field) if field else self.at or "/"))
+
+    def warn(self, what: str, field: str, code: str) -> None:
+        self.problems.append(Problem(code, what, self.address(field), warning=True))
 
     def address(self, field: str) -> str:
         return f"{self.at}/{field}"

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from stepwell.asl.dataflow import build_arguments, check_size, leave_with_result, select_input
 from stepwell.asl.fields import ARGUMENTS, ERRORS, INPUT_OUTPUT, RESULT
+from stepwell.asl.integrations import is_resource
 from stepwell.asl.model import State
 from stepwell.asl.outcome import Call, Go
 from stepwell.asl.payload import Payload
@@ -28,8 +29,9 @@ class _Detail(NamedTuple):
 def _compile(reader: Reader, branch: Branch) -> _Detail:
     reader.require("Resource")
     resource = reader.text("Resource") or ""
-    if resource and not resource.startswith("arn:"):
-        reader.refuse("Value is not a valid resource ARN", "Resource")
+    if resource and not is_resource(resource):
+        why = "The value is not a valid resource ARN, or the resource is not available in this region."
+        reader.refuse(f"The resource provided {resource} is not recognized. {why}", "Resource")
     timeout, heartbeat = read_limit(reader, "TimeoutSeconds", 1), read_limit(reader, "HeartbeatSeconds", 1)
     if isinstance(heartbeat, int) and isinstance(timeout, int) and heartbeat >= timeout:
         reader.refuse("Value must be smaller than TimeoutSeconds", "HeartbeatSeconds")
