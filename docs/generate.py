@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Write docs/cli.md from the commands themselves and docs/language.md from the marks of the tests: `python
-docs/generate.py`; with --check, only say which is stale.
+"""Write docs/cli.md from the commands themselves, docs/language.md from the marks of the tests, and aws/ from what
+`stepwell new` makes: `python docs/generate.py`; with --check, only say which is stale.
 """
 
 import sys
@@ -8,12 +8,16 @@ from argparse import SUPPRESS, Action, ArgumentParser
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import language
 
 from stepwell.cli.main import COMMANDS
+from stepwell.cli.new import write_aws
 
 DOCS = Path(__file__).parent
+AWS = DOCS.parent / "aws"
+EXAMPLE = DOCS.parent / "examples" / "visits"
 HEAD = """\
 # The command line
 
@@ -90,15 +94,33 @@ def value(action: Action) -> str:
     return metavar or (action.dest.upper() if action.option_strings else action.dest)
 
 
+def aws_files(folder: Path) -> dict[Path, bytes]:
+    """What stands in a folder aws/."""
+    return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def stale_in_aws() -> list[Path]:
+    """The files of aws/ that are not what `stepwell new` would make for the example."""
+    with TemporaryDirectory() as folder:
+        write_aws(Path(folder), "visits", EXAMPLE)
+        made = aws_files(Path(folder))
+    there = aws_files(AWS)
+    return sorted(AWS / name for name in made.keys() | there.keys() if made.get(name) != there.get(name))
+
+
 def main() -> int:
-    stale = []
+    checked = "--check" in sys.argv[1:]
+    files = []
     for name, text in (("cli.md", page()), ("language.md", language.page())):
         target = DOCS / name
-        if "--check" not in sys.argv[1:]:
+        if not checked:
             target.write_text(text, encoding="utf-8")
         elif not target.exists() or target.read_text(encoding="utf-8") != text:
-            stale.append(f"{target} is stale: run `python docs/generate.py`")
-    wrong = stale + language.mistakes()
+            files.append(target)
+    if not checked:
+        write_aws(AWS, "visits", EXAMPLE)
+    files += stale_in_aws()
+    wrong = [f"{file} is stale: run `python docs/generate.py`" for file in files] + language.mistakes()
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return 1 if wrong else 0
 

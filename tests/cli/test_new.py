@@ -2,7 +2,7 @@ import subprocess
 import sys
 from typing import Any
 
-from stepwell.cli.new import FILES, TEMPLATES
+from stepwell.cli.new import AWS_FILES, FILES, TEMPLATES
 
 
 def test_a_new_pipeline_runs_at_once_and_its_own_tests_pass(empty: Any) -> None:
@@ -26,9 +26,11 @@ def test_a_new_pipeline_runs_at_once_and_its_own_tests_pass(empty: Any) -> None:
 
 
 def test_every_template_is_used_and_filled_in(empty: Any) -> None:
-    assert {file.name for file in TEMPLATES.iterdir()} == set(FILES)
+    assert {file.name for file in TEMPLATES.iterdir()} == {*FILES, "aws"}
+    aws = TEMPLATES / "aws"
+    assert {str(file.relative_to(aws)) for file in aws.rglob("*") if file.is_file()} == set(AWS_FILES)
     empty.said("new", "some/where/my-pipeline")
-    for target in FILES.values():
+    for target in [*FILES.values(), *(f"aws/{target}" for target in AWS_FILES.values())]:
         text = (empty.folder / "some/where/my-pipeline" / target).read_text()
         assert "{{" not in text
     assert 'Pipeline(\n    "my-pipeline"' in (empty.folder / "some/where/my-pipeline/pipeline.py").read_text()

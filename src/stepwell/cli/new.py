@@ -1,4 +1,4 @@
-"""Make a new pipeline: one SQL task, one Python task, and a test. It runs at once.
+"""Make a new pipeline: one SQL task, one Python task, a test, and what puts it on AWS. It runs at once.
 
 examples:
   stepwell new visits && cd visits && stepwell run
@@ -9,7 +9,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from stepwell.errors import UsageError
+from stepwell.pipeline.names import PLACEHOLDER
 
+ROLES, KINDS = ("lambda", "states", "scheduler"), ("trust", "permissions")
 TEMPLATES = Path(__file__).parent / "templates"
 # Where each template goes. They end in .in, so that no tool takes them for files of this project.
 FILES = {
@@ -19,6 +21,14 @@ FILES = {
     "README.md.in": "README.md",
     "gitignore.in": ".gitignore",
 }
+AWS_FILES = {
+    "README.md.in": "README.md",
+    "STEP_FUNCTIONS_DEPLOYMENT.md.in": "STEP_FUNCTIONS_DEPLOYMENT.md",
+    "deploy_step_functions.sh": "deploy_step_functions.sh",
+    "deploy_step_functions.ps1": "deploy_step_functions.ps1",
+    **{f"policies/{role}_{kind}.json": f"policies/{role}_{kind}.json" for role in ROLES for kind in KINDS},
+}
+DEFINITION = "step_functions/etl_pipeline.json"
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -30,15 +40,34 @@ def main(options: Namespace) -> int:
     name = folder.absolute().name
     _check(name, folder)
     try:
-        for template, target in FILES.items():
-            file = folder / target
-            file.parent.mkdir(parents=True, exist_ok=True)
-            text = (TEMPLATES / template).read_text(encoding="utf-8")
-            file.write_text(text.replace("{{name}}", name), encoding="utf-8")
+        write(TEMPLATES, FILES, folder, name)
+        write_aws(folder / "aws", name, folder)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}") from None
     _print_next(name, str(folder))
     return 0
+
+
+def write(templates: Path, files: dict[str, str], folder: Path, name: str) -> None:
+    """Each template in its place, filled in; what can be run stays so."""
+    for template, target in files.items():
+        file = folder / target
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = (templates / template).read_text(encoding="utf-8")
+        file.write_text(text.replace("{{name}}", name), encoding="utf-8")
+        if target.endswith(".sh"):
+            file.chmod(0o755)
+
+
+def write_aws(folder: Path, name: str, project: Path) -> None:
+    """What puts the pipeline in `project` on AWS with the `aws` command alone."""
+    from stepwell.pipeline.compile import compile_machine, to_json
+    from stepwell.pipeline.find import find_pipeline
+
+    write(TEMPLATES / "aws", AWS_FILES, folder, name)
+    definition = compile_machine(find_pipeline(str(project.absolute())), PLACEHOLDER)
+    (folder / DEFINITION).parent.mkdir(exist_ok=True)
+    (folder / DEFINITION).write_text(to_json(definition) + "\n", encoding="utf-8")
 
 
 def _check(name: str, folder: Path) -> None:
@@ -59,6 +88,7 @@ def _print_next(name: str, folder: str) -> None:
         "pipeline.py": "the pipeline: the order of its tasks",
         "sql/task_01.sql": "the first task, in SQL",
         "tests/test_pipeline.py": "its test; run it with `pytest`",
+        "aws/README.md": "how it comes to AWS without Stepwell there",
     }
     print(f"The pipeline {name} is in {folder}/:\n")
     for target, text in about.items():

@@ -6,6 +6,7 @@ VALIDATE = "validate_config"
 SUCCESS = "PipelineSuccess"
 START = "StartOrResume"
 UNKNOWN_START = "UnknownStartAt"
+PLACEHOLDER = "${LambdaFunctionArn}"  # stands for the function where a definition is put on AWS
 FAILURES = {"configuration": "ConfigurationFailed", "timeout": "TimedOut", "data": "DataFailed", "other": "Failed"}
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
