@@ -50,8 +50,8 @@ def test_events_come_back_as_they_were_written(journal):
 
 def test_facts_of_ours_are_no_part_of_the_history(journal):
     number = journal.start(row(), [event(1), event(1, part=1), event(2)])
-    assert [e.id for e in journal.history(number, 0, 10)] == [1, 2]
-    assert [e.id for e in journal.history(number, 3, 10, reverse=True)] == [2, 1]
+    assert [e[0] for e in journal.history(number, 0, 10)] == [1, 2]
+    assert [e[0] for e in journal.history(number, 3, 10, reverse=True)] == [2, 1]
 
 
 def test_only_the_owner_commits_and_what_another_tries_leaves_nothing(journal):

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from stepwell.api import definitions, executions, machines, tags, teststate, versions
-from stepwell.api.door import Answer, Door, Later, Request
+from stepwell.api.door import Answer, Door, Later, Request, Written
 from stepwell.errors import UnknownOperationException
 
 __all__ = ["ACTIONS", "Door", "perform"]
 
-_FUNCTIONS: tuple[Callable[[Door, Request], Answer | Later], ...] = (
+_FUNCTIONS: tuple[Callable[[Door, Request], Answer | Written | Later], ...] = (
     machines.create_state_machine,
     machines.delete_state_machine,
     machines.describe_state_machine,
@@ -44,7 +44,7 @@ ACTIONS = {"".join(map(str.capitalize, function.__name__.split("_"))): function 
 ALONE = frozenset({"TestState"})
 
 
-def perform(door: Door, action: str, request: Request) -> Answer | Later:
+def perform(door: Door, action: str, request: Request) -> Answer | Written | Later:
     """Perform one action by its AWS name."""
     function = ACTIONS.get(action)
     if function is None:

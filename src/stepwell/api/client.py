@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stepwell.api.actions import ACTIONS, Door, perform
-from stepwell.api.door import Answer, Later
+from stepwell.api.door import Answer, Later, Written
+from stepwell.asl.payload import Payload
 from stepwell.errors import UnknownOperationException
 
 
@@ -29,9 +30,10 @@ class Client:
         return call
 
 
-def shaped(answer: Answer) -> Answer:
+def shaped(answer: Answer | Written) -> Answer:
     """Seconds since 1970 become datetimes where AWS's model has a timestamp."""
-    return {key: _shaped(key, value) for key, value in answer.items()}
+    value: Answer = answer.value if isinstance(answer, Payload) else answer
+    return {key: _shaped(key, item) for key, item in value.items()}
 
 
 def _shaped(key: str, value: Any) -> Any:

@@ -18,6 +18,7 @@ from stepwell.journal.journal import ExecutionRow, Journal
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
+Written = Payload  # an answer that is JSON already
 
 
 class Later(NamedTuple):
@@ -131,5 +132,9 @@ def page(field: str, items: list[Answer], limit: int, keys: list[str]) -> Answer
     """One item more than the limit was asked for: whether it is there says if there is another page."""
     answer: Answer = {field: items[:limit]}
     if len(items) > limit:
-        answer["nextToken"] = b64encode(f"after:{keys[limit - 1]}".encode()).decode()
+        answer["nextToken"] = token_after(keys[limit - 1])
     return answer
+
+
+def token_after(key: str) -> str:
+    return b64encode(f"after:{key}".encode()).decode()

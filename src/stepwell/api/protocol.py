@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from stepwell.api.validation import validate
-from stepwell.asl.payload import dumps
+from stepwell.asl.payload import Payload, dumps
 from stepwell.errors import (
     SerializationException,
     StepwellError,
@@ -16,7 +16,7 @@ from stepwell.errors import (
 STEP_FUNCTIONS = "AWSStepFunctions."
 JSON_1_0 = "application/x-amz-json-1.0"
 
-Perform = Callable[[str, dict[str, Any]], dict[str, Any]]  # an action by its AWS name
+Perform = Callable[[str, dict[str, Any]], dict[str, Any] | Payload]  # an action by its AWS name
 
 
 class Reply(NamedTuple):
@@ -35,7 +35,8 @@ def step_functions(perform: Perform, known: frozenset[str], target: str, body: b
     if action == "ListExecutions" and not ({"stateMachineArn", "mapRunArn"} & request.keys()):
         raise ValidationException("Must provide a State Machine ARN or Map Run ARN")
     answer = perform(action, request)
-    return Reply(200, {"Content-Type": JSON_1_0}, dumps(answer).encode())
+    text = answer.text if isinstance(answer, Payload) else dumps(answer)
+    return Reply(200, {"Content-Type": JSON_1_0}, text.encode())
 
 
 def read_json(body: bytes) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from stepwell.api.actions import ALONE, Door, perform
 from stepwell.api.arns import function_arn
 from stepwell.api.client import Client, shaped
-from stepwell.api.door import Answer, Later, Outside, Request, new_id
+from stepwell.api.door import Answer, Later, Outside, Request, Written, new_id
 from stepwell.api.validation import validate
 from stepwell.asl.outcome import Call
 from stepwell.asl.payload import Payload
@@ -83,10 +83,10 @@ class Engine:
         self.services = Services()
         self.services.own["stepfunctions"] = self._own
 
-    def perform(self, action: str, request: Request) -> Answer:
+    def perform(self, action: str, request: Request) -> Answer | Written:
         """An action of the Step Functions API, from any thread but the loop's."""
 
-        def work() -> Answer | Later:
+        def work() -> Answer | Written | Later:
             return perform(self.door, action, request)
 
         answer = work() if action in ALONE else self.worker.ask(work)

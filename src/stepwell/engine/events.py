@@ -1,9 +1,12 @@
 """One record per history event, under AWS's names, and the few facts beside them that AWS does not show."""
 
+from functools import cache
+from json import loads
+from json.encoder import encode_basestring as _quoted
 from typing import Any, NamedTuple
 
 from stepwell.asl.assign import Assigned
-from stepwell.asl.payload import Payload
+from stepwell.asl.payload import Payload, dumps
 
 # A fact of ours, kept beside the event that it follows and never shown: which retrier answers a failure, and when.
 RETRY = "Retry"
@@ -55,18 +58,39 @@ SHAPES: dict[str, tuple[str, str]] = {
 }
 
 
+def written(
+    number: int, previous: int, time: int, type_: str, name: str | None, payload: str | None, details: str | None
+) -> str:
+    """An event as GetExecutionHistory writes it, from the texts that are kept: nothing is parsed on the way.
+
+    `timestamp` is in seconds, as AWS's JSON protocol has it.
+    """
+    kind, opening, called, closing = _words(type_)
+    head = f'{{"timestamp":{time / 1000}{kind}{number},"previousEventId":{previous}'
+    fields = "" if name is None else f',"name":{_quoted(name)}'
+    if payload is not None and called:
+        fields += f",{called}{_quoted(payload)}{closing}"
+    if details is not None and (inner := _public(details)):
+        fields += f",{inner}"
+    if not opening or not (fields or type_ in _ALWAYS_DETAILED):
+        return head + "}"
+    return f"{head}{opening}{fields[1:]}}}}}"
+
+
+@cache
+def _words(type_: str) -> tuple[str, str, str, str]:
+    """The pieces that are the same in all events of a type: its name, its details' key, its payload's, what follows."""
+    key, called = SHAPES.get(type_) or _shape(type_)
+    closing = "" if called == "parameters" else f',"{called}Details":{{"truncated":false}}'
+    return f',"type":"{type_}","id":', key and f',"{key}":{{', called and f'"{called}":', closing
+
+
 def shown(event: Event) -> dict[str, Any]:
-    """The event as GetExecutionHistory shows it; `timestamp` in seconds, as AWS's JSON protocol has it."""
-    answer: dict[str, Any] = {
-        "timestamp": event.time / 1000,
-        "type": event.type,
-        "id": event.id,
-        "previousEventId": event.previous,
-    }
-    key, payload_name = _shape(event.type)
-    fields = _fields(event, payload_name)
-    if key and (fields or event.type in _ALWAYS_DETAILED):
-        answer[key] = fields
+    """The same as a value."""
+    payload = None if event.payload is None else event.payload.text
+    details = None if event.details is None else dumps(event.details)
+    text = written(event.id, event.previous, event.time, event.type, event.name, payload, details)
+    answer: dict[str, Any] = loads(text)
     return answer
 
 
@@ -83,17 +107,13 @@ _ALWAYS_DETAILED = frozenset({"ExecutionFailed", "ExecutionAborted", "ExecutionT
 
 
 def _shape(type_: str) -> tuple[str, str]:
-    if type_ in SHAPES:
-        return SHAPES[type_]
     if type_.endswith("StateEntered"):
         return STATE_ENTERED
     return STATE_EXITED if type_.endswith("StateExited") else ("", "")
 
 
-def _fields(event: Event, payload_name: str) -> dict[str, Any]:
-    fields: dict[str, Any] = {} if event.name is None else {"name": event.name}
-    if event.payload is not None and payload_name:
-        fields[payload_name] = event.payload.text
-        if payload_name != "parameters":
-            fields[f"{payload_name}Details"] = {"truncated": False}
-    return fields | {key: value for key, value in (event.details or {}).items() if not key.startswith("_")}
+def _public(details: str) -> str:
+    """The fields of these details (compact JSON) without braces, and without those of ours."""
+    if '"_' in details:
+        details = dumps({key: value for key, value in loads(details).items() if not key.startswith("_")})
+    return details[1:-1]

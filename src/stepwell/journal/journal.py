@@ -45,6 +45,10 @@ class ExecutionRow(NamedTuple):
     revision: str | None = None  # the machine's, when the execution began
 
 
+# What is shown of an event, as it is kept: id, previous, time, type, name, payload's text, details' text.
+EventRow = tuple[int, int, int, str, str | None, str | None, str | None]
+
+
 class InvocationRow(NamedTuple):
     """Where a call's log is, and what it used (`ms` billed, `mb` at most), if that is known."""
 
@@ -221,12 +225,12 @@ class Journal:
         with self._store.reading() as db:
             return [_event(row) for row in db.execute(query, (number,))]
 
-    def history(self, number: int, after: int, limit: int, reverse: bool = False) -> list[Event]:
+    def history(self, number: int, after: int, limit: int, reverse: bool = False) -> list[EventRow]:
         """A page of what AWS shows: the events beyond id `after`, in the order of reading."""
         bound, order = ("id < ?", "DESC") if reverse else ("id > ?", "ASC")
-        query = f"SELECT {_EVENT} FROM events WHERE execution = ? AND part = 0 AND {bound} ORDER BY id {order} LIMIT ?"
+        query = f"SELECT {_SHOWN} FROM events WHERE execution = ? AND part = 0 AND {bound} ORDER BY id {order} LIMIT ?"
         with self._store.reading() as db:
-            return [_event(row) for row in db.execute(query, (number, after, limit))]
+            return db.execute(query, (number, after, limit)).fetchall()
 
     def invocations(self, number: int) -> list[InvocationRow]:
         query = "SELECT call, request, log, ms, mb FROM invocations WHERE execution = ? ORDER BY call"
@@ -244,6 +248,7 @@ class Journal:
         return None if row is None else ExecutionRow(*row)
 
 
+_SHOWN = "id, previous, time, type, name, payload, details"
 _EVENT = "id, part, previous, time, type, frame, name, payload, details"
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
