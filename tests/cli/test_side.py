@@ -63,3 +63,12 @@ def test_what_keeps_one_from_aws_is_said_in_a_sentence(project: Project, words, 
     assert refused.returncode in (1, 2)
     assert told in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_the_cost_of_a_run_there_is_by_the_deployed_function_and_what_may_be_read_of_its_logs(there):
+    """No log group is served here, so that receipts and events have to do."""
+    project, on_aws = there
+    told = project.json("cost", "--run", "bad", "--json", *on_aws)
+    assert (told["memory_mb"], told["arch"]) == (1024, "x86")  # as `serve` says of a pipeline
+    assert told["known_by"] == {"event times": 2, "receipts": 2}
+    assert told["run"]["transitions"] == project.json("cost", "--run", "bad", "--json")["run"]["transitions"]

@@ -1,11 +1,13 @@
 """What a run costs on AWS, by task and by month: before it, from what earlier runs here have taken, or after it.
 
-Prices are a dated table of one region; `--prices FILE` gives others. Nothing is asked of AWS.
+Prices are a dated table of one region; `--prices FILE` gives others. AWS is asked nothing, unless `--on aws` says so:
+then it is the deployed function's memory and processor, and the runs of the deployed state machine.
 
 examples:
   stepwell cost                                     the next run, by the median of the last five
   stepwell cost --assume task_02=1200:2000000       task_02 will take 1,200 s for 2,000,000 rows
   stepwell cost --run 20261123-035454-1438          what this run used, beside what was to be expected
+  stepwell cost --run 20261123-035454-1438 --on aws by Lambda's REPORT lines, where the log group may be read
   stepwell cost --explain --arch arm64              every multiplication
 """
 
@@ -15,9 +17,14 @@ from argparse import ArgumentParser, Namespace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from stepwell.cli import side
 from stepwell.errors import UsageError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from stepwell.cli.costing import Costing
+    from stepwell.cli.side import Side
     from stepwell.insight.prices import Prices
     from stepwell.insight.usage import Given, Share
     from stepwell.pipeline.pipeline import Pipeline
@@ -36,36 +43,23 @@ def arguments(parser: ArgumentParser) -> None:
         default=[],
         help="what a task will take (may be repeated)",
     )
-    parser.add_argument("--region", default=os.environ.get("AWS_REGION", "us-east-1"), help="default: AWS_REGION")
-    parser.add_argument("--arch", choices=("x86", "arm64"), default="x86", help="the function's processor")
-    parser.add_argument("--memory", type=int, default=MEMORY, metavar="MB", help=f"the function's (default: {MEMORY})")
+    parser.add_argument("--arch", choices=("x86", "arm64"), help="the function's processor (default: x86)")
+    parser.add_argument("--memory", type=int, metavar="MB", help=f"the function's memory (default: {MEMORY})")
     parser.add_argument("--month", type=float, metavar="RUNS", help="runs a month (default: by schedule=, else 30)")
     parser.add_argument("--prices", metavar="FILE", help="prices of your own, as JSON (default: STEPWELL_PRICES)")
     parser.add_argument("--explain", action="store_true", help="show every multiplication, and where prices are from")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    side.arguments(parser)
 
 
 def main(options: Namespace) -> int:
     import sys
 
-    from stepwell.cli.costing import Costing, as_json, show
+    from stepwell.cli.costing import as_json, show
     from stepwell.cli.terminal import Terminal
 
-    if not 128 <= options.memory <= 10_240:
-        raise UsageError(f"--memory {options.memory}: a Lambda function has 128 to 10,240 MB")
-    pipeline = _pipeline(options)
-    prices = _prices(options)
-    costing = Costing(
-        pipeline=pipeline.name,
-        tasks=_plans(pipeline),
-        memory=options.memory,
-        prices=prices,
-        other=_prices(options, "arm64" if options.arch == "x86" else "x86"),
-        runs=_runs(pipeline, options.month),
-        scheduled=pipeline.schedule is not None,
-        **_shares(pipeline, options),
-    )
-    _warn_if_old(prices)
+    costing = _costing(options)
+    _warn_if_old(costing.prices)
     if options.json:
         import json
 
@@ -73,6 +67,48 @@ def main(options: Namespace) -> int:
     else:
         show(Terminal(sys.stdout), costing, options.explain)
     return 0
+
+
+def _costing(options: Namespace) -> "Costing":
+    from stepwell.cli.costing import Costing
+
+    pipeline = _pipeline(options)
+    with _side(options) as source:
+        region, arch, memory = _function(options, source)
+        if not 128 <= memory <= 10_240:
+            raise UsageError(f"--memory {memory}: a Lambda function has 128 to 10,240 MB")
+        return Costing(
+            pipeline=pipeline.name,
+            tasks=_plans(pipeline),
+            memory=memory,
+            prices=_prices(options, region, arch),
+            other=_prices(options, region, "arm64" if arch == "x86" else "x86"),
+            runs=_runs(pipeline, options.month),
+            scheduled=pipeline.schedule is not None,
+            **_shares(pipeline, options, source),
+        )
+
+
+def _side(options: Namespace) -> "AbstractContextManager[Side | None]":
+    """Where runs are looked for; None where nothing was ever run, which only matters if one was named."""
+    from contextlib import nullcontext
+
+    from stepwell.cli.runs_of import reader, reader_here
+
+    if options.on == side.AWS:
+        return side.on_aws(options)
+    return reader() if options.run is not None else reader_here() or nullcontext()
+
+
+def _function(options: Namespace, source: "Side | None") -> tuple[str, str, int]:
+    """Its region, processor and memory: as given, as deployed, or usual."""
+    region, arch, memory = os.environ.get("AWS_REGION", "us-east-1"), "x86", MEMORY
+    if source is not None and source.name == side.AWS:
+        deployed: Any = source
+        configuration = deployed.machine.configuration
+        region, memory = deployed.machine.session.region, configuration["MemorySize"]
+        arch = "arm64" if "arm64" in configuration.get("Architectures", ()) else "x86"
+    return options.region or region, options.arch or arch, options.memory or memory
 
 
 def _pipeline(options: Namespace) -> "Pipeline":
@@ -93,7 +129,7 @@ def _plans(pipeline: "Pipeline") -> dict[str, tuple[int, int, int]]:
     return {task.name: (cuts[task.name].rows, cuts[task.name].parallel, task.timeout) for task in pipeline.tasks}
 
 
-def _prices(options: Namespace, arch: str | None = None) -> "Prices":
+def _prices(options: Namespace, region: str, arch: str) -> "Prices":
     from pathlib import Path
 
     from stepwell.insight.prices import prices, read_own
@@ -103,7 +139,7 @@ def _prices(options: Namespace, arch: str | None = None) -> "Prices":
         own = read_own(Path(file).read_text(encoding="utf-8"), file) if file else None
     except OSError as error:
         raise UsageError(f"--prices {file}: {error.strerror}") from None
-    return prices(options.region, arch or options.arch, own)
+    return prices(region, arch, own)
 
 
 def _warn_if_old(prices: "Prices") -> None:
@@ -127,33 +163,24 @@ def _runs(pipeline: "Pipeline", given: float | None) -> Decimal:
     return Decimal(str(round(runs, 4)))
 
 
-def _shares(pipeline: "Pipeline", options: Namespace) -> dict[str, Any]:
+def _shares(pipeline: "Pipeline", options: Namespace, source: "Side | None") -> dict[str, Any]:
     """What is used, and how that is known: of a run, or of the next one."""
     from stepwell.cli.measured import expected, shares_of
-    from stepwell.cli.runs_of import reader, reader_here
     from stepwell.cli.select import chosen
     from stepwell.insight.usage import given_of
 
     assumed = _assumed(pipeline, options.assume)
+    if source is None:
+        return _estimate(pipeline, assumed, [])
     if options.run is None:
-        here = reader_here()
-        if here is None:
-            return _estimate(pipeline, assumed, [])
-        with here:
-            given, names = expected(here, pipeline.name)
-            return _estimate(pipeline, given | assumed, names)
-    with reader() as source:
-        execution = chosen(source.client, options.run, pipeline.name)
-        told, shares = shares_of(source, execution)
-        given, names = expected(source, pipeline.name, execution["executionArn"])
-        before = _estimate(pipeline, given | assumed, names)["shares"] if names or assumed else None
-        return {
-            "shares": shares,
-            "given": given_of(told, shares),
-            "names": [execution["name"]],
-            "actual": True,
-            "before": before,
-        }
+        given, names = expected(source, pipeline.name)
+        return _estimate(pipeline, given | assumed, names)
+    execution = chosen(source.client, options.run, pipeline.name if options.on == side.LOCAL else None)
+    told, shares = shares_of(source, execution)
+    given, names = expected(source, pipeline.name, execution["executionArn"])
+    before = _estimate(pipeline, given | assumed, names)["shares"] if names or assumed else None
+    found = {"shares": shares, "given": given_of(told, shares), "names": [execution["name"]], "actual": True}
+    return found | {"before": before}
 
 
 def _estimate(pipeline: "Pipeline", given: "dict[str, Given]", names: list[str]) -> dict[str, Any]:
