@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,41 @@ class Served:
 
     def client(self, service: str = "stepfunctions") -> Any:
         config = Config(inject_host_prefix=False, retries={"total_max_attempts": 1})
-        return boto3.client(service, endpoint_url=self.url, config=config, **KEYS)
+        client = boto3.client(service, endpoint_url=self.url, config=config, **KEYS)
+        client.meta.events.register("after-call.sfn", agree)
+        return client
+
+
+def agree(model: Any, http_response: Any, **_: Any) -> None:
+    """Every answer that a test gets has the shape of botocore's model; boto3 itself drops what it does not know."""
+    if http_response.status_code == 200:
+        assert list(disagreements(model.output_shape, json.loads(http_response.content), model.name)) == []
+
+
+PLAIN = {
+    "string": str,
+    "timestamp": (int, float),
+    "integer": int,
+    "long": int,
+    "float": (int, float),
+    "boolean": bool,
+    "list": list,
+    "map": dict,
+    "structure": dict,
+}
+
+
+def disagreements(shape: Any, value: Any, at: str) -> Iterator[str]:
+    if not isinstance(value, PLAIN[shape.type_name]) or (isinstance(value, bool) and shape.type_name != "boolean"):
+        yield f"{at} is no {shape.type_name}: {value!r}"
+    elif shape.type_name == "structure":
+        yield from (f"{at}.{key} is unknown" for key in value.keys() - shape.members.keys())
+        yield from (f"{at}.{key} is missing" for key in shape.required_members if key not in value)
+        for key in value.keys() & shape.members.keys():
+            yield from disagreements(shape.members[key], value[key], f"{at}.{key}")
+    elif shape.type_name == "list":
+        for item in value:
+            yield from disagreements(shape.member, item, f"{at}[]")
 
 
 def end_of(client: Any, arn: str) -> dict[str, Any]:

@@ -141,6 +141,30 @@ def test_an_execution_that_was_stopped_is_redriven(engine):
     assert (told["status"], told["redriveCount"], "stopDate" in told) == ("RUNNING", 1, False)
 
 
+def test_a_redrive_is_asked_for_once_by_its_token(engine):
+    arn = start(engine, WAIT)
+    engine.client.stop_execution(executionArn=arn)
+    engine.worker.run(lambda: not engine.worker.owns(engine.row(arn).id))
+    first = engine.client.redrive_execution(executionArn=arn, clientToken="t")
+    assert engine.client.redrive_execution(executionArn=arn, clientToken="t") == first
+    with pytest.raises(errors.ExecutionNotRedrivable):
+        engine.client.redrive_execution(executionArn=arn, clientToken="u")
+
+
+def test_metadata_alone_has_nothing_that_may_be_encrypted(engine):
+    arn = start(engine, PASS, input='{"a": 1}')
+    only = {"includedData": "METADATA_ONLY"}
+    told = engine.client.describe_execution(executionArn=arn, **only)
+    assert (told["status"], told["inputDetails"], told["outputDetails"]) == (
+        "SUCCEEDED",
+        {"included": False},
+        {"included": False},
+    )
+    assert {"input", "output"} & told.keys() == set()
+    assert engine.client.describe_state_machine(stateMachineArn=machine_arn("m"), **only)["definition"] == "{}"
+    assert engine.client.describe_state_machine_for_execution(executionArn=arn, **only)["definition"] == "{}"
+
+
 @pytest.mark.parametrize("definition", [PASS, WAIT])
 def test_what_succeeded_or_runs_is_not_redriven(engine, definition):
     arn = start(engine, definition)

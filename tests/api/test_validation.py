@@ -11,6 +11,7 @@ from botocore.session import get_session
 from stepwell.api.actions import ACTIONS
 from stepwell.api.validation import BOTOCORE, INPUTS, SHAPES, validate
 from stepwell.errors import SerializationException, ValidationException
+from tests.api.served import disagreements
 
 ROOT = Path(__file__).parents[2]
 GOOD = {"name": "n", "definition": "{}", "roleArn": "r"}
@@ -109,6 +110,18 @@ def test_the_shapes_agree_with_any_release_of_botocore():
         for name, shape in INPUTS.items():
             if name.startswith("Lambda.") == bool(prefix) and name.removeprefix(prefix) in model.operation_names:
                 agree(shape, model.operation_model(name.removeprefix(prefix)).input_shape)
+
+
+def test_an_answer_of_another_shape_would_be_seen():
+    """The boto3 clients of these tests hold every answer against its model (served.py)."""
+    shape = get_session().get_service_model("stepfunctions").operation_model("StartExecution").output_shape
+    assert list(disagreements(shape, {"executionArn": "a", "startDate": 1.5}, "A")) == []
+    wrong = {"executionArn": 1, "startdate": 2}
+    assert list(disagreements(shape, wrong, "A")) == [
+        "A.startdate is unknown",
+        "A.startDate is missing",
+        "A.executionArn is no string: 1",
+    ]
 
 
 def agree(ours, theirs):

@@ -56,6 +56,7 @@ class Door:
         self.started = started
         self.clock = clock
         self._machines: dict[str, Machine] = {}
+        self.redriven: dict[tuple[str, str], tuple[float, Answer]] = {}  # by ARN and token: when, and what was answered
         self.random = Random()  # noqa: S311  (which version an alias chooses)
 
     def now(self) -> int:
@@ -99,6 +100,18 @@ def new_id() -> str:
     """Something unique in the form of a UUID."""
     digits = token_hex(16)
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+_ENCRYPTED = frozenset({"input", "output", "error", "cause", "variableReferences"})
+
+
+def visible(request: Request, answer: Answer) -> Answer:
+    """METADATA_ONLY leaves out what a key of the user's may encrypt."""
+    if request.get("includedData") != "METADATA_ONLY":
+        return answer
+    shown = {key: value for key, value in answer.items() if key not in _ENCRYPTED}
+    hidden: Answer = {"inputDetails": {"included": False}, "outputDetails": {"included": False}, "definition": "{}"}
+    return shown | {key: value for key, value in hidden.items() if key in shown}
 
 
 # Pages: a token is where the page before has ended, wrapped so that nobody takes it for something else

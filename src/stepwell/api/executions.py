@@ -4,7 +4,19 @@ import json
 from typing import Any
 
 from stepwell.api.arns import check_name, execution_arn, execution_name, express_arn, qualified
-from stepwell.api.door import Answer, Door, Later, Request, Written, new_id, number_of, page, size_of, token_after
+from stepwell.api.door import (
+    Answer,
+    Door,
+    Later,
+    Request,
+    Written,
+    new_id,
+    number_of,
+    page,
+    size_of,
+    token_after,
+    visible,
+)
 from stepwell.api.versions import chosen_version, version_arn
 from stepwell.asl.payload import Payload, dumps
 from stepwell.engine.advance import start
@@ -22,6 +34,7 @@ from stepwell.journal.journal import ExecutionRow
 
 ENDED = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
 LARGEST_INPUT = 262_144  # bytes
+TOKENS_LAST = 900  # seconds
 _BILLED_MS, _BILLED_MB = 100, 64  # what AWS rounds an Express execution's bill up to
 
 
@@ -40,7 +53,7 @@ def start_sync_execution(door: Door, request: Request) -> Later:
         raise StateMachineTypeNotSupported
     row, _ = _start(door, request)
     door.started(row.id)
-    return Later(row.id, lambda: _sync_answer(door, row))
+    return Later(row.id, lambda: visible(request, _sync_answer(door, row)))
 
 
 def _start(door: Door, request: Request) -> tuple[ExecutionRow, bool]:
@@ -89,7 +102,7 @@ def describe_execution(door: Door, request: Request) -> Answer:
     answer |= _ending(row) | _started_as(row)
     if row.status not in ENDED[1:]:
         answer["redriveStatusReason"] = _not_redrivable(row)
-    return answer
+    return visible(request, answer)
 
 
 def _ending(row: ExecutionRow) -> Answer:
@@ -193,11 +206,17 @@ def stop_execution(door: Door, request: Request) -> Answer:
 
 
 def redrive_execution(door: Door, request: Request) -> Answer:
-    row = door.execution(request["executionArn"])
+    """Again with the same token, within 15 minutes, it is the same redrive."""
+    row, now = door.execution(request["executionArn"]), door.clock()
+    door.redriven = {key: done for key, done in door.redriven.items() if now - done[0] < TOKENS_LAST}
+    key = (row.arn, request.get("clientToken") or new_id())
+    if key in door.redriven:
+        return door.redriven[key][1]
     if row.status not in ENDED[1:] or not door.journal.reopen(row.id, door.owner):
         raise ExecutionNotRedrivable(f"Execution is not redrivable: '{row.arn}': {_not_redrivable(row)}")
     door.started(row.id)
-    return {"redriveDate": door.now() / 1000}
+    door.redriven[key] = now, {"redriveDate": now}
+    return {"redriveDate": now}
 
 
 def check_input(text: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from stepwell.api.arns import ROLE, check_name, machine_arn, qualified
 from stepwell.api.definitions import check_definition
-from stepwell.api.door import Answer, Door, Request, new_id, page, size_of, token_of
+from stepwell.api.door import Answer, Door, Request, new_id, page, size_of, token_of, visible
 from stepwell.api.references import variable_references
 from stepwell.api.tags import pairs
 from stepwell.api.versions import chosen_version, publish, version_arn
@@ -79,7 +79,7 @@ def describe_state_machine(door: Door, request: Request) -> Answer:
     }
     if version is not None and version.description is not None:
         answer["description"] = version.description
-    return answer
+    return visible(request, answer)
 
 
 def describe_state_machine_for_execution(door: Door, request: Request) -> Answer:
@@ -87,7 +87,7 @@ def describe_state_machine_for_execution(door: Door, request: Request) -> Answer
     row = door.execution(request["executionArn"])
     machine = door.journal.catalog.machine(row.machine)
     text = door.journal.catalog.definition(row.definition)
-    return {
+    answer = {
         "stateMachineArn": row.machine,
         "name": row.machine.rpartition(":")[2],
         "definition": text,
@@ -97,6 +97,7 @@ def describe_state_machine_for_execution(door: Door, request: Request) -> Answer
         **_revision(row.revision),
         **variable_references(text),
     }
+    return visible(request, answer)
 
 
 def delete_state_machine(door: Door, request: Request) -> Answer:
