@@ -23,6 +23,7 @@ def of(state, **machine):
         ({"Parameters": {"a.$": "States.Format('$no {}', $yes, $.x)"}}, ["yes"]),
         ({"Choices": [{"And": [{"Variable": "$a", "StringEqualsPath": "$b.c"}]}]}, ["a", "b"]),
         ({"Assign": {"x.$": "$y", "z": "$no"}}, ["y"]),
+        ({"ErrorPath": "$e", "SecondsPath": "$$.Execution"}, ["e"]),
     ],
 )
 def test_a_path_or_template_reads_what_it_names(state, names):

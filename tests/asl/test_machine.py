@@ -265,3 +265,13 @@ def test_a_mistake_in_an_expression_has_a_code_of_its_own():
     state = {"Type": "Pass", "QueryLanguage": "JSONata", "End": True}
     codes = [examine(machine(A={**state, "Output": output}))[1][0].code for output in outputs.values()]
     assert codes == ["INVALID_JSONATA_EXPRESSION", "UNSUPPORTED_JSONATA_EXPRESSION"]
+
+
+def test_an_inner_scope_may_use_the_names_of_the_outer_one():
+    """AWS accepts a branch that assigns a variable which a catcher of its Parallel assigns, too."""
+
+    def branch(name):
+        return {"StartAt": name, "States": {name: {"Type": "Pass", "Assign": {"x": 1}, "End": True}}}
+
+    state = {"Type": "Parallel", "Branches": [branch("A"), branch("B")], "Assign": {"x": 2}, "End": True}
+    assert examine({"StartAt": "P", "States": {"P": state}})[1] == []

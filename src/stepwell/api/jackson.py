@@ -1,161 +1,80 @@
 """What AWS says of a text that is no JSON: the words of Jackson, the parser behind its API."""
 
+import json
+import re
 from string import ascii_letters, digits
-from typing import NoReturn
+from typing import Any
 
-_TOKEN = frozenset(ascii_letters + digits + "_$")
-_EXPECTED = "was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
-_ESCAPES = frozenset('"\\/bfnrtu')
+_VALUES = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+_WORD = ascii_letters + digits + "_$"
 _DEEPEST = 1000
-
-
-class _Complaint(Exception):
-    pass
+_UNEXPECTED = {
+    "Expecting property name enclosed in double quotes": "was expecting double-quote to start field name",
+    "Expecting ':' delimiter": "was expecting a colon to separate field name and value",
+    "Expecting value": f"expected a valid value {_VALUES}",
+    "Extra data": f"was expecting {_VALUES}",
+}
 
 
 def complaint(text: str) -> str:
     """Why this is no JSON."""
-    if not text.strip():
-        return "Invalid execution input."
-    scanner = _Scanner(text)
     try:
-        scanner.value(0)
-        scanner.space()
-        if scanner.at < len(text):
-            scanner.unexpected(_EXPECTED)
-    except _Complaint as told:
-        return str(told)
+        json.loads(text, parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        return _told(text, error.pos, error.msg)
+    except RecursionError:
+        return (
+            f"Document nesting depth ({_DEEPEST + 1}) exceeds the maximum allowed ({_DEEPEST}, from "
+            "`StreamReadConstraints.getMaxNestingDepth()`)"
+        )
+    except ValueError as error:  # one of Python's own constants
+        return f"Unrecognized token '{error}': was expecting {_VALUES}"
     return "Invalid execution input."
 
 
-class _Scanner:
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)
 
-    def value(self, depth: int) -> None:
-        if depth > _DEEPEST:
-            raise _Complaint(
-                f"Document nesting depth ({depth}) exceeds the maximum allowed ({_DEEPEST}, from "
-                "`StreamReadConstraints.getMaxNestingDepth()`)"
-            )
-        self.space()
-        first = self.peek("a value")
-        if first == "{":
-            self.object(depth)
-        elif first == "[":
-            self.array(depth)
-        elif first == '"':
-            self.string()
-        elif first in "-0123456789":
-            self.number()
-        else:
-            self.word()
 
-    def object(self, depth: int) -> None:
-        start = self.at
-        self.at += 1
-        self.space()
-        if self.take("}", start, "Object"):
-            return
-        while True:
-            self.space()
-            if self.peek_or_end(start, "Object") != '"':
-                self.unexpected("was expecting double-quote to start field name")
-            self.string()
-            self.space()
-            if self.peek_or_end(start, "Object") != ":":
-                self.unexpected("was expecting a colon to separate field name and value")
-            self.at += 1
-            self.value(depth + 1)
-            self.space()
-            if self.take("}", start, "Object"):
-                return
-            self.comma("Object")
+def _told(text: str, at: int, what: str) -> str:
+    """What Python's parser says at this place, in Jackson's words."""
+    if not text.strip():
+        return "Invalid execution input."
+    if what.startswith("Unterminated string"):
+        return "Unexpected end-of-input: was expecting closing quote for a string value"
+    if what.startswith("Invalid control character"):
+        why = "has to be escaped using backslash to be included in string value"
+        return f"Illegal unquoted character ((CTRL-CHAR, code {ord(text[at])})): {why}"
+    if what.startswith("Invalid \\"):
+        return f"Unrecognized character escape '{text[at + 1]}' (code {ord(text[at + 1])})"
+    at = re.compile(r"\s*").match(text, at).end()  # type: ignore[union-attr]
+    if at >= len(text):
+        return _ended(text, what)
+    character, glued = text[at], text[len(text[:at].rstrip(_WORD)) : at]
+    word = re.compile(r"[\w$]*").match(text, at)[0]  # type: ignore[index]
+    if word and (what == "Expecting value" or glued.isalpha()):
+        return f"Unrecognized token '{glued}{word}': was expecting {_VALUES}"
+    told = _UNEXPECTED.get(what) or f"was expecting comma to separate {_opened(text, at)[0]} entries"
+    if word and glued:
+        told = "Expected space separating root-level values"
+    return f"Unexpected character ('{character}' (code {ord(character)})): {told}"
 
-    def array(self, depth: int) -> None:
-        start = self.at
-        self.at += 1
-        self.space()
-        if self.take("]", start, "Array"):
-            return
-        while True:
-            self.value(depth + 1)
-            self.space()
-            if self.take("]", start, "Array"):
-                return
-            self.comma("Array")
 
-    def comma(self, kind: str) -> None:
-        if self.text[self.at] != ",":
-            self.unexpected(f"was expecting comma to separate {kind} entries")
-        self.at += 1
+def _ended(text: str, what: str) -> str:
+    if what == "Expecting value" and not text.rstrip().endswith("["):
+        return "Unexpected end-of-input within/between entries: was expecting a value"
+    kind, start = _opened(text, len(text))
+    lines = text[:start].split("\n")
+    where = f"[Source: (String); line: {len(lines)}, column: {len(lines[-1]) + 1}]"
+    return f"Unexpected end-of-input: expected close marker for {kind} (start marker at {where})"
 
-    def string(self) -> None:
-        self.at += 1
-        while True:
-            if self.at >= len(self.text):
-                raise _Complaint("Unexpected end-of-input: was expecting closing quote for a string value")
-            character = self.text[self.at]
-            self.at += 1
-            if character == '"':
-                return
-            if character < " ":
-                raise _Complaint(
-                    f"Illegal unquoted character ((CTRL-CHAR, code {ord(character)})): "
-                    "has to be escaped using backslash to be included in string value"
-                )
-            if character == "\\":
-                self.escape()
 
-    def escape(self) -> None:
-        following = self.text[self.at : self.at + 1]
-        if following and following not in _ESCAPES:
-            raise _Complaint(f"Unrecognized character escape '{following}' (code {ord(following)})")
-        self.at += 1
-
-    def number(self) -> None:
-        while self.at < len(self.text) and self.text[self.at] in "+-.eE0123456789":
-            self.at += 1
-        if self.at < len(self.text) and self.text[self.at] not in " \t\r\n,]}":
-            self.unexpected("Expected space separating root-level values")
-
-    def word(self) -> None:
-        start = self.at
-        while self.at < len(self.text) and (self.text[self.at] in _TOKEN or self.text[self.at].isalnum()):
-            self.at += 1
-        word = self.text[start : self.at]
-        if not word:
-            self.unexpected(
-                "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
-            )
-        if word not in ("true", "false", "null"):
-            raise _Complaint(f"Unrecognized token '{word}': {_EXPECTED}")
-
-    def space(self) -> None:
-        while self.at < len(self.text) and self.text[self.at] in " \t\r\n":
-            self.at += 1
-
-    def peek(self, what: str) -> str:
-        if self.at >= len(self.text):
-            raise _Complaint(f"Unexpected end-of-input within/between entries: was expecting {what}")
-        return self.text[self.at]
-
-    def peek_or_end(self, start: int, kind: str) -> str:
-        if self.at < len(self.text):
-            return self.text[self.at]
-        lines = self.text[:start].split("\n")
-        raise _Complaint(
-            f"Unexpected end-of-input: expected close marker for {kind} "
-            f"(start marker at [Source: (String); line: {len(lines)}, column: {len(lines[-1]) + 1}])"
-        )
-
-    def take(self, end: str, start: int, kind: str) -> bool:
-        if self.peek_or_end(start, kind) != end:
-            return False
-        self.at += 1
-        return True
-
-    def unexpected(self, told: str) -> NoReturn:
-        character = self.text[self.at]
-        raise _Complaint(f"Unexpected character ('{character}' (code {ord(character)})): {told}")
+def _opened(text: str, end: int) -> tuple[str, int]:
+    """What is open at a place, and where it began."""
+    opened = [("Object", 0)]
+    for found in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', text[:end]):
+        if found[0] in "[{":
+            opened.append(("Array" if found[0] == "[" else "Object", found.start()))
+        elif found[0] in "]}" and len(opened) > 1:
+            opened.pop()
+    return opened[-1]
