@@ -11,15 +11,20 @@ from typing import Any, NamedTuple, TypeVar
 
 from stepwell.asl.machine import Machine, parse_machine
 from stepwell.asl.payload import Payload
-from stepwell.engine.advance import advance, answer, fold, pending, redrive, stop, tick
+from stepwell.engine.advance import advance, answer, fold, map_ended, pending, redrive, start, stop, tick
 from stepwell.engine.changes import Changes, Invocation, Reply, Timer
 from stepwell.engine.events import Event
 from stepwell.engine.execution import RUNNING, Execution
+from stepwell.engine.frames import MAPPING
+from stepwell.engine.mapruns import machine_within
 from stepwell.errors import JournalError, ResourceNotFoundException, ServiceStopped
 from stepwell.journal.journal import ExecutionRow, InvocationRow, Journal, saved
 from stepwell.journal.owners import Owner, claim_dead
+from stepwell.journal.runs import PENDING
+from stepwell.mapruns import MapRuns
 from stepwell.resources.functions import Functions, request_id
 from stepwell.resources.optimised import INVOKE, not_found, result, wanted
+from stepwell.resources.services import Call
 
 POLL = 0.05  # seconds until a wish in the inbox is noticed
 SHARE = 0.02  # seconds of advancing that one commit saves at most
@@ -73,6 +78,7 @@ class Worker:
         journal: Journal,
         owner: Owner,
         functions: Functions,
+        call: Call,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._journal = journal
@@ -83,7 +89,8 @@ class Worker:
         self.chores: Callable[[], None] | None = None  # what is to be done now and then, also under load
         self.on_fault: Callable[[int, Exception], None] | None = None  # an execution that breaks us is put aside
         self._random = Random()  # noqa: S311  (jitter and States.MathRandom)
-        self._machines: dict[str, Machine] = {}
+        self._runs = MapRuns(journal, self, owner.name, call, self._random)
+        self._machines: dict[tuple[str, str], Machine] = {}
         self._owned: dict[int, Execution] = {}
         self._timers: list[tuple[float, int, Timer]] = []
         self._ready: dict[int, Execution] = {}  # those that have something to do at once, in turn
@@ -94,6 +101,7 @@ class Worker:
         self._chores_at = 0.0
         self._unsaved: list[tuple[int, Changes]] = []
         self._invocations: list[tuple[int, InvocationRow]] = []
+        self._hurried = False  # map runs have more to do at once
         self._seen = (-1, -1)  # the journal's version when the inbox was last looked at
 
     # What it owns
@@ -108,10 +116,17 @@ class Worker:
         now = self._now()
         if execution.status != RUNNING:  # a redrive was asked for, and nobody has begun it
             self._keep(number, redrive(execution, now))
+            return
         timers, lost = pending(execution)
         for timer in timers:
             heappush(self._timers, (timer.due, number, timer))
+        if row.map_run is not None and self._journal.runs.by_id(row.map_run).status != RUNNING:
+            self.halt(number)  # its map run was over when we died, and it had not been told yet
+            return
         for frame in lost:
+            if frame.phase == MAPPING:
+                self._runs.resume(number, execution, frame)
+                continue
             cause = (
                 "The outcome of this invocation is not known: the process that ran the execution has died meanwhile."
             )
@@ -144,10 +159,12 @@ class Worker:
         return count
 
     def _blank(self, row: ExecutionRow) -> Execution:
-        machine = self._machines.get(row.definition)
+        machine = self._machines.get((row.definition, row.machine))
         if machine is None:
             machine = parse_machine(self._journal.catalog.definition(row.definition))
-            self._machines[row.definition] = machine
+            if row.map_run is not None:
+                machine = machine_within(machine, self._journal.runs.by_id(row.map_run).state) or machine
+            self._machines[row.definition, row.machine] = machine
         execution = Execution(row.arn, row.machine, row.role, machine)
         if ":express:" in row.arn:  # its ARN ends with something unique after the name
             execution.name = row.arn.split(":")[-2]
@@ -156,13 +173,39 @@ class Worker:
     def owns(self, number: int) -> bool:
         return number in self._owned
 
+    # What map runs ask for
+
+    def launch(self, number: int) -> None:
+        """Start a map run's child, or start it again."""
+        row, now = self._journal.execution_by_id(number), self._now()
+        if row is None:
+            return
+        with self._guarded(number):
+            execution = self._owned[number] = self._blank(row)
+            if row.status == PENDING:
+                changes = start(execution, row.input, now)
+            else:
+                changes = redrive(fold(execution, self._journal.events(number)), now)
+            self._keep(number, advance(execution, now, self._random, changes))
+
+    def halt(self, number: int) -> None:
+        """Stop a child that nobody waits for any more."""
+        if number in self._owned:
+            self._keep(number, stop(self._owned[number], None, None, self._now()))
+
+    def map_run_ended(self, parent: int, reply: Reply) -> None:
+        execution = self._owned.get(parent)
+        if execution is not None:
+            with self._guarded(parent):
+                self._keep(parent, map_ended(execution, reply, self._now(), self._random))
+
     # The loop
 
     def run(self, until: Callable[[], bool]) -> None:
         """Work until `until` says so; it is asked whenever there is nothing left to do at once."""
         while not self._closed:
             self._round()
-            if not self._ready:
+            if not (self._ready or self._unsaved or self._hurried):
                 if until():
                     return
                 self._wait()
@@ -225,7 +268,9 @@ class Worker:
             self._chores_at = self._clock() + CHORES
         self._read_inbox()
         self._fire_timers()
-        self._advance()
+        until = self._clock() + SHARE
+        self._hurried = self._runs.work(lambda: self._clock() < until)
+        self._advance(until)
         return self._save()
 
     def _now(self) -> int:
@@ -257,6 +302,8 @@ class Worker:
         for number, kind, body in self._journal.collect(self._owned):
             if kind == "stop":
                 self._keep(number, stop(self._owned[number], body.get("error"), body.get("cause"), self._now()))
+            else:
+                self._runs.limited(body["run"])
 
     def _fire_timers(self) -> None:
         now = self._clock()
@@ -267,9 +314,8 @@ class Worker:
                 with self._guarded(number):
                     self._keep(number, tick(execution, timer, self._now(), self._random))
 
-    def _advance(self) -> None:
+    def _advance(self, until: float) -> None:
         """Each in its turn, until all wait for something or the time of this commit is used up."""
-        until = self._clock() + SHARE
         while self._ready:
             number = next(iter(self._ready))
             execution = self._ready.pop(number)
@@ -281,6 +327,8 @@ class Worker:
     def _keep(self, number: int, changes: Changes) -> None:
         self._unsaved.append((number, changes))
         self._queue(number, changes.execution)
+        if changes.execution.status != RUNNING:
+            self._runs.ended(number, changes.execution.status)
 
     def _queue(self, number: int, execution: Execution) -> None:
         """Put it at the end of those that have something to do, if it has."""
@@ -322,6 +370,8 @@ class Worker:
             thread.start()
         if self.observer is not None and changes.events:
             self.observer(execution, changes.events)
+        for change in changes.runs:
+            self._runs.changed(number, execution, change)
 
     def _invoke(self, number: int, arn: str, invocation: Invocation) -> None:
         """In a thread of its own: call the function, hand what came of it to the loop."""

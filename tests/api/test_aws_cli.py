@@ -54,7 +54,7 @@ def until_ended(aws, arn):
 def test_a_machine_is_made_and_an_execution_read(aws):
     made = make(aws, "cli", PASS)
     arn = aws("start-execution", "--state-machine-arn", made, "--input", '{"a": 1}')["executionArn"]
-    assert until_ended(aws, arn)["output"] == '{"a": 1}'
+    assert until_ended(aws, arn)["output"] == '{"a":1}'
     history = aws("get-execution-history", "--execution-arn", arn, "--page-size", "2")
     assert [event["type"] for event in history["events"]] == [
         "ExecutionStarted",

@@ -30,7 +30,7 @@ def refused(call, **request):
 def test_an_execution_is_started_and_described(sfn, make, ended):
     arn = sfn.start_execution(stateMachineArn=make("simple"), name="one", input='{"a": 1}')["executionArn"]
     told = ended(arn)
-    assert (told["name"], told["status"], told["output"]) == ("one", "SUCCEEDED", '{"a": 1}')
+    assert (told["name"], told["status"], told["output"]) == ("one", "SUCCEEDED", '{"a":1}')
 
 
 def test_the_paginator_reads_a_whole_history(sfn, make, ended):

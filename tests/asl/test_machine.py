@@ -184,11 +184,11 @@ TYPES = "[Task, Pass, Choice, Wait, Succeed, Fail, Parallel, Map]"
                 "ItemProcessor": {**machine(X=END), "ProcessorConfig": {"Mode": "DISTRIBUTED"}},
                 "End": True,
             },
-            "The distributed mode of Map is not supported yet at /States/A/ItemProcessor/ProcessorConfig/Mode",
+            "Value must be one of: [STANDARD, EXPRESS] at /States/A/ItemProcessor/ProcessorConfig/ExecutionType",
         ),
         (
             {"Type": "Map", "ItemProcessor": machine(X=END), "ItemReader": {}, "End": True},
-            "The distributed mode of Map is not supported yet at /States/A/ItemReader",
+            "Field 'ItemReader' is only supported when the mode is DISTRIBUTED at /States/A/ItemReader",
         ),
     ],
 )

@@ -21,11 +21,11 @@ def test_the_first_state_points_back_at_nothing():
     ]
 
 
-def test_an_input_is_kept_verbatim():
-    """The text of the input is not written anew on its way through states that do not change it."""
-    drive = Drive(machine(A=PASS), [1, 2])
-    entered = drive.history()[1]["stateEnteredEventDetails"]
-    assert entered == {"name": "A", "input": "[1, 2]", "inputDetails": {"truncated": False}}
+def test_an_input_is_kept_verbatim_and_handed_to_the_first_state_without_blanks():
+    drive = Drive(machine(A=PASS), [1, 2.0, "a b"])
+    started, entered = drive.history()[:2]
+    assert started["executionStartedEventDetails"]["input"] == '[1, 2.0, "a b"]'
+    assert entered["stateEnteredEventDetails"]["input"] == '[1,2.0,"a b"]'
 
 
 def test_a_task_is_announced_before_it_is_called_and_ends_with_its_result():

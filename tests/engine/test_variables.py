@@ -26,7 +26,7 @@ def test_a_variable_is_seen_by_later_states_and_told_in_the_exited_event():
     exited = show(drive, "PassStateExited")
     assert exited[0]["stateExitedEventDetails"] == {
         "name": "A",
-        "output": '{"a": 41}',
+        "output": '{"a":41}',
         "outputDetails": {"truncated": False},
         "assignedVariables": {"x": "41", "y": "[1]"},
         "assignedVariablesDetails": {"truncated": False},

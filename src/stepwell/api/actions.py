@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from stepwell.api import definitions, executions, machines, tags, teststate, versions
+from stepwell.api import definitions, executions, machines, map_runs, tags, teststate, versions
 from stepwell.api.door import Answer, Door, Later, Request, Written
 from stepwell.errors import UnknownOperationException
 
@@ -24,6 +24,9 @@ _FUNCTIONS: tuple[Callable[[Door, Request], Answer | Written | Later], ...] = (
     executions.start_execution,
     executions.start_sync_execution,
     executions.stop_execution,
+    map_runs.describe_map_run,
+    map_runs.list_map_runs,
+    map_runs.update_map_run,
     tags.list_tags_for_resource,
     tags.tag_resource,
     tags.untag_resource,

@@ -15,6 +15,7 @@ from stepwell.asl.payload import Payload
 from stepwell.errors import ExecutionDoesNotExist, InvalidToken, StateMachineDoesNotExist
 from stepwell.journal.catalog import MachineRow
 from stepwell.journal.journal import ExecutionRow, Journal
+from stepwell.journal.runs import PENDING
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
@@ -86,8 +87,10 @@ class Door:
         return row
 
     def execution(self, arn: str) -> ExecutionRow:
-        row = self.journal.execution(check_arn(arn, "execution"))
-        if row is None:
+        row = self.journal.execution(arn)
+        if row is None or row.map_run is None:  # an Express execution is described only as the child of a map run
+            check_arn(arn, "execution")
+        if row is None or row.status == PENDING:
             raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn}'")
         return row
 

@@ -17,6 +17,7 @@ from stepwell.api.door import (
     token_after,
     visible,
 )
+from stepwell.api.map_runs import map_run_of
 from stepwell.api.versions import chosen_version, version_arn
 from stepwell.asl.payload import Payload, dumps
 from stepwell.engine.advance import start
@@ -97,9 +98,11 @@ def describe_execution(door: Door, request: Request) -> Answer:
         "input": row.input,
         "inputDetails": {"included": True},
         "redriveCount": row.redrives,
-        "redriveStatus": "REDRIVABLE" if row.status in ENDED[1:] else "NOT_REDRIVABLE",
+        "redriveStatus": _redrive_status(row),
     }
     answer |= _ending(row) | _started_as(row)
+    if row.map_run is not None:
+        answer["mapRunArn"] = door.journal.runs.by_id(row.map_run).arn
     if row.status not in ENDED[1:]:
         answer["redriveStatusReason"] = _not_redrivable(row)
     return visible(request, answer)
@@ -124,6 +127,12 @@ def _started_as(row: ExecutionRow) -> Answer:
     return {key: value for key, value in named.items() if value is not None}
 
 
+def _redrive_status(row: ExecutionRow) -> str:
+    if row.status not in ENDED[1:]:
+        return "NOT_REDRIVABLE"
+    return "REDRIVABLE" if row.map_run is None else "REDRIVABLE_BY_MAP_RUN"
+
+
 def _not_redrivable(row: ExecutionRow) -> str:
     return f"Execution is {row.status} and cannot be redriven"
 
@@ -146,9 +155,10 @@ def _sync_answer(door: Door, row: ExecutionRow) -> Answer:
 
 
 def list_executions(door: Door, request: Request) -> Answer:
-    """Of a machine, of one of its versions, of an alias; in this process also of all machines."""
+    """Of a machine, of one of its versions, of an alias, of a map run; in this process also of all machines."""
     arn, limit = request.get("stateMachineArn"), size_of(request)
     machine = version = alias = None
+    run = map_run_of(door, request["mapRunArn"]) if "mapRunArn" in request else None
     if arn is not None:
         name = qualified(arn)
         row = door.machine_of(name, arn)
@@ -157,7 +167,8 @@ def list_executions(door: Door, request: Request) -> Answer:
         machine, version, alias = name.arn, arn if name.number is not None else None, arn if name.alias else None
     redriven = {"REDRIVEN": True, "NOT_REDRIVEN": False}.get(request.get("redriveFilter", ""))
     before = number_of(request)
-    rows = door.journal.executions(machine, request.get("statusFilter"), before, limit + 1, version, alias, redriven)
+    status, map_run = request.get("statusFilter"), run and run.id
+    rows = door.journal.executions(machine, status, before, limit + 1, version, alias, redriven, map_run)
     items: list[Answer] = [
         {
             "executionArn": row.arn,
@@ -169,6 +180,7 @@ def list_executions(door: Door, request: Request) -> Answer:
         | ({"redriveCount": row.redrives} if row.redrives else {})
         | {key: value for key, value in _ending(row).items() if key in ("stopDate", "redriveDate")}
         | _started_as(row)
+        | ({"mapRunArn": run.arn, "itemCount": row.items} if run else {})
         for row in rows
     ]
     return page("executions", items, limit, [str(row.id) for row in rows])
@@ -212,6 +224,8 @@ def redrive_execution(door: Door, request: Request) -> Answer:
     key = (row.arn, request.get("clientToken") or new_id())
     if key in door.redriven:
         return door.redriven[key][1]
+    if row.map_run is not None:
+        raise ExecutionNotRedrivable(f"Execution is not redrivable: '{row.arn}': it is redriven by its Map Run")
     if row.status not in ENDED[1:] or not door.journal.reopen(row.id, door.owner):
         raise ExecutionNotRedrivable(f"Execution is not redrivable: '{row.arn}': {_not_redrivable(row)}")
     door.started(row.id)

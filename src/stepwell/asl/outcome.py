@@ -1,6 +1,6 @@
 """The closed set of what a state can answer; what becomes of an answer is the engine's to decide."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from stepwell.asl.assign import Assigned
@@ -46,6 +46,43 @@ class Fork(NamedTuple):
     items: Sequence[Any] = ()
 
 
+class Access(NamedTuple):
+    """What a map run reads its items from or writes its results to: a resource's ARN, arguments, the other options."""
+
+    resource: str | None
+    arguments: dict[str, Any]
+    options: dict[str, Any]
+
+
+class Plan(NamedTuple):
+    """How a map run runs its machine for every item; thresholds that are 0 are not set.
+
+    `children(items)` makes of the items, as far as they have come, the children's inputs, each with the number of
+    items in it; StatesError where that cannot be. `items` is None where a reader brings them.
+    """
+
+    machine: Machine
+    label: str | None
+    express: bool
+    concurrency: int
+    tolerated_count: int
+    tolerated_percentage: float
+    items: Sequence[Any] | None
+    children: Callable[[Iterable[Any]], Iterator[tuple[Payload, int]]]
+    reader: Access | None
+    writer: Access | None
+
+
+class MapRun(NamedTuple):
+    """A machine is to run in executions of its own. `plan` may raise StatesError: once the state has started.
+
+    `length` is what the state's start tells of the items: 0 where a reader brings them.
+    """
+
+    length: int
+    plan: Callable[[], Plan]
+
+
 class Fail(NamedTuple):
     """A Fail state; None where the definition gives no error or no cause."""
 
@@ -59,4 +96,4 @@ class Done(NamedTuple):
     output: Payload
 
 
-Outcome = Go | Call | Wait | Fork | Fail | Done
+Outcome = Go | Call | Wait | Fork | MapRun | Fail | Done

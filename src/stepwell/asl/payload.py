@@ -74,6 +74,11 @@ class Payload:
             self._text = dumps(self._value)
         return self._text
 
+    def compact(self) -> "Payload":
+        """The same document without blanks between its parts."""
+        blanks = any(blank in self.text for blank in " \n\t\r")
+        return Payload.of(self.value) if blanks else self
+
     @property
     def size(self) -> int:
         """Bytes of the text in UTF-8, which is what AWS's limits count."""

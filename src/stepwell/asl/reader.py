@@ -90,10 +90,11 @@ class Reader:
             self.refuse(f"Value must be between {least} and {most}", field)
         return value
 
-    def number(self, field: str, least: float) -> float | None:
+    def number(self, field: str, least: float, most: float | None = None) -> float | None:
         value: float | None = self._typed(field, (int, float), "Float")
-        if value is not None and value < least:
-            self.refuse(f"Value must be at least {least}", field)
+        if value is not None and (value < least or (most is not None and value > most)):
+            bounds = f"at least {least}" if most is None else f"between {least} and {most}"
+            self.refuse(f"Value must be {bounds}", field)
         return value
 
     def object(self, field: str) -> "Reader | None":

@@ -76,11 +76,11 @@ class Engine:
         self.journal = Journal(folder)
         self.owner = Owner(folder)
         self.functions = Functions(folder / "logs")
-        self.worker = Worker(self.journal, self.owner, self.functions)
+        self.services = Services()
+        self.worker = Worker(self.journal, self.owner, self.functions, self.services)
         self.door = Door(self.journal, self.owner.name, self.worker.adopt)
         self.door.outside = Outside(self._call, check_mock)
         self.client = Client(self.door)
-        self.services = Services()
         self.services.own["stepfunctions"] = self._own
 
     def perform(self, action: str, request: Request) -> Answer | Written:

@@ -6,15 +6,16 @@ commit is used up. A cut falls only between states, so what a fold finds is alwa
 
 from random import Random
 
-from stepwell.asl.outcome import Call, Done, Fail, Fork, Go, Outcome, Wait
+from stepwell.asl.outcome import Call, Done, Fail, Fork, Go, MapRun, Outcome, Wait
 from stepwell.asl.payload import Payload
 from stepwell.asl.states import check_result, enter, resume
+from stepwell.engine import mapruns
 from stepwell.engine.changes import Changes, Invocation, Reply, Timer
 from stepwell.engine.context import fork_of, scope_of
 from stepwell.engine.events import exit_details
-from stepwell.engine.execution import RUNNING, Execution, fold, settle_branch
+from stepwell.engine.execution import BROKE, RUNNING, SUCCEEDED, Execution, fold, settle_branch
 from stepwell.engine.failure import evaluation_failed, fail, stop_frames
-from stepwell.engine.frames import CALLING, ENTERED, FORKED, RETRYING, WAITING, Frame, forked_of
+from stepwell.engine.frames import CALLING, ENTERED, FORKED, MAPPING, RETRYING, WAITING, Frame, forked_of
 from stepwell.engine.tasks import scheduled, voice
 from stepwell.errors import StatesError
 
@@ -79,6 +80,23 @@ def answer(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
     return _go_on(changes, caller, random)
 
 
+def map_ended(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
+    """What a map run has come to; `call` is the id of the event that began it."""
+    changes = Changes(x, now)
+    frame = x.frames.get(reply.frame)
+    if x.status != RUNNING or frame is None or frame.phase != MAPPING or (frame.run and frame.run.id) != reply.call:
+        return changes
+    if reply.result is None:
+        mapruns.end(changes, frame, BROKE, reply.error, reply.cause)
+        fail(changes, frame, reply.error, reply.cause, random)
+    else:
+        previous = mapruns.end(changes, frame, SUCCEEDED)
+        changes.add("MapStateSucceeded", frame)
+        frame.phase = ENTERED
+        _returned(changes, frame, reply.result, random, previous)
+    return _go_on(changes, frame, random)
+
+
 def _checked(caller: Frame, reply: Reply) -> Reply:
     """A result that is too large is a failure of the call, as AWS has it."""
     try:
@@ -126,17 +144,19 @@ def redrive(x: Execution, now: int) -> Changes:
     changes.add("ExecutionRedriven", x.root, previous=x.id, details=details)
     if x.machine.timeout_seconds is not None:
         changes.timers.append(Timer(now / 1000 + x.machine.timeout_seconds, -1, x.redrives))
+    for frame in x.frames.values():
+        mapruns.begin_again(changes, frame)
     x.ready.extend(f for f in x.frames.values() if f.phase in (ENTERED, FORKED))
     return changes
 
 
 def pending(x: Execution) -> tuple[list[Timer], list[Frame]]:
-    """What a folded execution waits for: its timers, and the frames whose call's outcome is unknown."""
+    """What a folded execution waits for: its timers, and the frames whose call or map run has not answered."""
     waiting = [f for f in x.frames.values() if f.phase in (RETRYING, CALLING) and f.due is not None]
     timers = [Timer(f.due or 0, f.number, _stamp(f)) for f in waiting]
     if x.machine.timeout_seconds is not None:
         timers.append(Timer(_deadline(x), -1, x.redrives))
-    return timers, [f for f in x.frames.values() if f.phase == CALLING]
+    return timers, [f for f in x.frames.values() if f.phase in (CALLING, MAPPING)]
 
 
 def _deadline(x: Execution) -> float:
@@ -166,6 +186,8 @@ def _follow(changes: Changes, frame: Frame, outcome: Outcome, random: Random) ->
         changes.timers.append(Timer(outcome.until, frame.number, frame.entered))
     elif isinstance(outcome, Fork):
         _fork(changes, frame, outcome)
+    elif isinstance(outcome, MapRun):
+        _map_run(changes, frame, outcome, random)
     elif isinstance(outcome, Done):
         _exit(changes, frame, Go(outcome.output, None))
     elif isinstance(outcome, Fail):
@@ -224,6 +246,14 @@ def _fork(changes: Changes, frame: Frame, fork: Fork) -> None:
     details = {"length": len(fork.inputs)} if fork.kind == "Map" else None
     changes.add(f"{fork.kind}StateStarted", frame, details=details)
     forked_of(frame).fork = fork
+
+
+def _map_run(changes: Changes, frame: Frame, outcome: MapRun, random: Random) -> None:
+    changes.add("MapStateStarted", frame, details={"length": outcome.length})
+    try:
+        mapruns.begin(changes, frame, outcome.plan())
+    except StatesError as error:
+        evaluation_failed(changes, frame, error, random)
 
 
 def _start_children(changes: Changes, frame: Frame, random: Random) -> None:

@@ -2,10 +2,11 @@
 
 from typing import Any, NamedTuple
 
+from stepwell.asl.outcome import Plan
 from stepwell.asl.payload import Payload
 from stepwell.engine.events import Event
 from stepwell.engine.execution import Execution
-from stepwell.engine.frames import Frame
+from stepwell.engine.frames import Frame, Run
 
 
 class Invocation(NamedTuple):
@@ -44,10 +45,20 @@ class Timer(NamedTuple):
     stamp: int
 
 
+class RunChange(NamedTuple):
+    """A map run of the frame's state begins (again), RUNNING, or is over."""
+
+    frame: int
+    state: str
+    run: Run
+    status: str
+    plan: Plan | None = None  # None also where a run begins again
+
+
 class Changes:
     """Events in order, each applied to the execution as it is added, and the work that follows from them."""
 
-    __slots__ = ("cancelled", "events", "execution", "invocations", "now", "timers")
+    __slots__ = ("cancelled", "events", "execution", "invocations", "now", "runs", "timers")
 
     def __init__(self, execution: Execution, now: int) -> None:
         self.execution = execution
@@ -55,6 +66,7 @@ class Changes:
         self.events: list[Event] = []
         self.invocations: list[Invocation] = []
         self.timers: list[Timer] = []
+        self.runs: list[RunChange] = []
         self.cancelled: list[int] = []  # calls that nobody waits for any more
 
     def add(

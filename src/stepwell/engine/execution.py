@@ -17,9 +17,11 @@ from stepwell.engine.frames import (
     EXITED,
     FAILED,
     FORKED,
+    MAPPING,
     RETRYING,
     Forked,
     Frame,
+    Run,
     forked_of,
     parent_of,
 )
@@ -135,7 +137,8 @@ def settle_branch(execution: Execution, frame: Frame) -> Frame:
 
 
 def _started(x: Execution, event: Event) -> None:
-    x.input = x.root.raw = event.payload or x.input
+    """The event has the text as it was given, the first state a compact one (recorded 2024-07-20)."""
+    x.input = x.root.raw = (event.payload or x.input).compact()
     x.started_at = event.time
 
 
@@ -150,7 +153,7 @@ def _entered(x: Execution, event: Event) -> None:
     frame.entered = frame.last = event.id
     frame.entered_at, frame.before = event.time, event.previous
     frame.counts = [0] * len(state.retry) if state.retry else []
-    frame.phase, frame.due = ENTERED, None
+    frame.phase, frame.due, frame.run = ENTERED, None, None
 
 
 def machines_of(state: State) -> tuple[Machine, ...]:
@@ -204,7 +207,7 @@ def _retry(x: Execution, event: Event) -> None:
     frame = x.frames[event.frame]
     details = event.details or {}
     frame.counts[details["retrier"]] += 1
-    frame.phase, frame.due = RETRYING, details["due"]
+    frame.phase, frame.due, frame.run = RETRYING, details["due"], None
     frame.last = details.get("after", frame.last)
     if frame.forked is not None:
         x.close_fork(frame)
@@ -212,10 +215,21 @@ def _retry(x: Execution, event: Event) -> None:
 
 def _forked_event(x: Execution, event: Event) -> None:
     frame = x.frames[event.frame]
+    if event.type == "MapStateStarted" and frame.here.detail.distributed:
+        frame.last = event.id
+        return
     total = (event.details or {}).get("length", len(machines_of(frame.here)))
     frame.forked = Forked(event.id, total)
     x.forks[event.id] = frame
     frame.phase, frame.last, frame.due = FORKED, event.id, None
+
+
+def _run_started(x: Execution, event: Event) -> None:
+    """A map run goes on by itself, in executions of its own; a redrive begins the same one again."""
+    frame, details = x.frames[event.frame], event.details or {}
+    begun = frame.run.id if frame.run else event.id
+    frame.run = Run(begun, details["mapRunArn"], details.get("redriveCount", 0))
+    frame.phase, frame.last, frame.due = MAPPING, event.id, None
 
 
 def _iteration_started(x: Execution, event: Event) -> None:
@@ -280,6 +294,8 @@ _CHANGES: dict[str, Callable[[Execution, Event], Any]] = {
     "ExecutionRedriven": _redriven,
     "MapStateStarted": _forked_event,
     "ParallelStateStarted": _forked_event,
+    "MapRunStarted": _run_started,
+    "MapRunRedriven": _run_started,
     "MapIterationStarted": _iteration_started,
     "MapIterationSucceeded": _iteration_ended,
     "MapIterationFailed": _iteration_ended,

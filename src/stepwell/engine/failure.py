@@ -5,10 +5,11 @@ from random import Random
 from stepwell.asl.jsonata import QueryFailed
 from stepwell.asl.retry import CatchAt, RetryAfter, caught
 from stepwell.asl.retry import answer as answer_to
-from stepwell.engine.changes import Changes, Timer
+from stepwell.engine.changes import Changes, RunChange, Timer
 from stepwell.engine.context import scope_of
 from stepwell.engine.events import exit_details
-from stepwell.engine.frames import CALLING, FAILED, FORKED, RETRYING, WAITING, Frame, forked_of
+from stepwell.engine.execution import ABORTED
+from stepwell.engine.frames import CALLING, FAILED, FORKED, MAPPING, RETRYING, WAITING, Frame, forked_of
 from stepwell.errors import StatesError
 
 
@@ -77,7 +78,7 @@ def _state_failed(changes: Changes, frame: Frame) -> None:
     In JSONata it says so, too, where it could not begin.
     """
     state = frame.here
-    if state.type in ("Map", "Parallel") and (frame.forked is not None or state.jsonata):
+    if state.type in ("Map", "Parallel") and (frame.forked is not None or frame.run or state.jsonata):
         changes.add(f"{state.type}StateFailed", frame, previous=frame.forked.last if frame.forked else frame.last)
 
 
@@ -111,9 +112,10 @@ def stop_frame(changes: Changes, frame: Frame) -> None:
     if frame.forked is not None:
         for child in list(frame.forked.children.values()):
             stop_frame(changes, child)
-    if frame.phase == CALLING:
-        changes.cancelled.append(frame.call)
-    if frame.state is not None and frame.phase in (CALLING, RETRYING, WAITING, FORKED):
+    _let_go(changes, frame)
+    if frame.phase == MAPPING:
+        changes.add("MapRunAborted", frame)
+    if frame.state is not None and frame.phase in (CALLING, RETRYING, WAITING, FORKED, MAPPING):
         changes.add(f"{frame.here.type}StateAborted", frame)
     if frame.parent is not None and frame.parent.here.type == "Map":
         details = {"name": frame.parent.here.name, "index": frame.index}
@@ -123,7 +125,13 @@ def stop_frame(changes: Changes, frame: Frame) -> None:
 
 
 def stop_frames(changes: Changes) -> None:
-    """The whole execution ends: cancel every call, without events of their own, as AWS does it."""
+    """The whole execution ends: nobody waits for what it began, without events of their own, as AWS does it."""
     for frame in changes.execution.frames.values():
-        if frame.phase == CALLING:
-            changes.cancelled.append(frame.call)
+        _let_go(changes, frame)
+
+
+def _let_go(changes: Changes, frame: Frame) -> None:
+    if frame.phase == CALLING:
+        changes.cancelled.append(frame.call)
+    elif frame.phase == MAPPING and frame.run is not None:
+        changes.runs.append(RunChange(frame.number, frame.here.name, frame.run, ABORTED))

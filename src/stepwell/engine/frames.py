@@ -1,13 +1,24 @@
 """One thread of control: where it stands, and, in a Parallel or Map, what its children have answered so far."""
 
+from typing import NamedTuple
+
 from stepwell.asl.machine import Machine, State
 from stepwell.asl.outcome import Fork
 from stepwell.asl.payload import Payload
 from stepwell.asl.scope import NONE, Variables
 
-# Where a frame stands. Only the first five outlive a commit of a running execution.
+# Where a frame stands. Only the first six outlive a commit of a running execution.
 ENTERED, CALLING, RETRYING, WAITING, FORKED = "entered", "calling", "retrying", "waiting", "forked"
+MAPPING = "mapping"
 EXITED, FAILED, DONE = "exited", "failed", "done"
+
+
+class Run(NamedTuple):
+    """The map run of a Map's state: the id of its MapRunStarted event, its ARN, how often it was redriven."""
+
+    id: int
+    arn: str
+    redrives: int
 
 
 class Forked:
@@ -46,6 +57,7 @@ class Frame:
         "parent",
         "phase",
         "raw",
+        "run",
         "state",
         "variables",
     )
@@ -61,6 +73,7 @@ class Frame:
         self.raw = Payload.of(None)
         self.output: Payload | None = None
         self.entered = self.entered_at = self.before = self.call = 0
+        self.run: Run | None = None  # the state's map run, also when that is over
         self.due: float | None = None  # epoch seconds: when a wait, a retry or a call's time is over
         self.counts: list[int] = []
         self.variables: Variables = NONE if parent is None else parent.variables  # outer ones too

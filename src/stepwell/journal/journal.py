@@ -1,23 +1,24 @@
 """Executions and their events: written by the owner alone, read by everyone."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from stepwell.asl.payload import Payload, dumps
-from stepwell.engine.changes import Changes
+from stepwell.engine.changes import Changes, RunChange
 from stepwell.engine.events import Event
 from stepwell.engine.execution import RUNNING
 from stepwell.errors import ExecutionAlreadyExists, OwnershipLost
 from stepwell.journal.catalog import Catalog
+from stepwell.journal.runs import Runs
 from stepwell.journal.shelf import Shelf
 from stepwell.journal.store import Store
 
 _COLUMNS = (
     "id, arn, machine, definition, role, status, input, output, error, cause, "
-    "started, stopped, redrives, redriven, last, owner, version, alias, revision"
+    "started, stopped, redrives, redriven, last, owner, version, alias, revision, map_run, items"
 )
 
 
@@ -43,6 +44,8 @@ class ExecutionRow(NamedTuple):
     version: str | None = None  # the ARN that was started, where it named a version
     alias: str | None = None
     revision: str | None = None  # the machine's, when the execution began
+    map_run: int | None = None  # whose child it is
+    items: int | None = None  # how many a child has
 
 
 # What is shown of an event, as it is kept: id, previous, time, type, name, payload's text, details' text.
@@ -71,6 +74,8 @@ class Save(NamedTuple):
     stopped: int | None
     redrives: int
     redriven: int | None
+    started: int | None = None  # None: as it was
+    runs: Sequence[RunChange] = ()
 
 
 def saved(number: int, changes: Changes) -> Save:
@@ -86,6 +91,8 @@ def saved(number: int, changes: Changes) -> Save:
         None if x.status == RUNNING else changes.now,
         x.redrives,
         x.redriven_at or None,
+        x.started_at,
+        changes.runs,
     )
 
 
@@ -97,6 +104,7 @@ class Journal:
         self._store = Store(folder)
         self.catalog = Catalog(self._store)
         self.shelf = Shelf(self._store)
+        self.runs = Runs(self._store)
         self._posted = 0
 
     def close(self) -> None:
@@ -126,11 +134,14 @@ class Journal:
                 last = save.events[-1].id if save.events else None
                 changed = db.execute(
                     "UPDATE executions SET status = ?, output = ?, error = ?, cause = ?, stopped = ?, redrives = ?, "
-                    "redriven = ?, last = coalesce(?, last) WHERE id = ? AND owner = ?",
-                    (*save[2:], last, save.id, owner),
+                    "redriven = ?, started = coalesce(?, started), last = coalesce(?, last), owner = ? "
+                    "WHERE id = ? AND owner IN (?, '')",
+                    (*save[2:10], last, owner, save.id, owner),
                 ).rowcount
                 if not changed:
                     raise OwnershipLost
+                for change in save.runs:
+                    self.runs.change(db, save.id, change, save.events[-1].time)
                 db.executemany(_INSERT_EVENT, _rows(save.id, save.events))
             noted = [(number, *row) for number, row in invocations]
             db.executemany("INSERT OR REPLACE INTO invocations VALUES (?, ?, ?, ?, ?, ?)", noted)
@@ -202,8 +213,9 @@ class Journal:
         version: str | None = None,
         alias: str | None = None,
         redriven: bool | None = None,
+        map_run: int | None = None,
     ) -> list[ExecutionRow]:
-        """The newest first; `before` is the id at which the page before has ended."""
+        """The newest first; `before` is the id at which the page before has ended. Children only of a `map_run`."""
         conditions = [
             ("machine = ?", machine),
             ("status = ?", status),
@@ -211,10 +223,12 @@ class Journal:
             ("version = ?", version),
             ("alias = ?", alias),
             ("(redrives > 0) = ?", redriven),
+            ("map_run = ?", map_run),
         ]
         chosen = [(text, value) for text, value in conditions if value is not None]
-        where = f"WHERE {' AND '.join(text for text, _ in chosen)}" if chosen else ""
-        query = f"SELECT {_COLUMNS} FROM executions {where} ORDER BY id DESC LIMIT ?"
+        which = "map_run IS NULL" if map_run is None else "status <> 'PENDING'"
+        where = " AND ".join([which, *(text for text, _ in chosen)])
+        query = f"SELECT {_COLUMNS} FROM executions WHERE {where} ORDER BY id DESC LIMIT ?"
         with self._store.reading() as db:
             rows = db.execute(query, (*(value for _, value in chosen), limit)).fetchall()
         return [ExecutionRow(*row) for row in rows]

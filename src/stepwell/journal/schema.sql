@@ -83,10 +83,33 @@ CREATE TABLE executions (
     owner      TEXT NOT NULL,
     version    TEXT,                 -- the ARN of the machine's version that was started, if one was
     alias      TEXT,                 -- the ARN of the alias that chose it, if one did
-    revision   TEXT                  -- of the machine when the execution began
+    revision   TEXT,                 -- of the machine when the execution began
+    map_run    INTEGER,              -- whose child it is; PENDING until it is started, which AWS shows to nobody
+    items      INTEGER               -- how many a child has
 );
 CREATE INDEX executions_of_machine ON executions (machine, id);
+CREATE INDEX children ON executions (map_run, status) WHERE map_run IS NOT NULL;
+CREATE INDEX executions_of_nobody ON executions (id) WHERE map_run IS NULL;
 CREATE INDEX executions_running ON executions (machine, owner) WHERE status = 'RUNNING';
+
+-- A map run. How far it is are its children, counted by status; a child's row is there before the child is started.
+CREATE TABLE map_runs (
+    id         INTEGER PRIMARY KEY,
+    arn        TEXT NOT NULL UNIQUE,
+    execution  INTEGER NOT NULL,     -- the parent's
+    event      INTEGER NOT NULL,     -- the id of its MapRunStarted event
+    state      TEXT NOT NULL,
+    status     TEXT NOT NULL,
+    concurrency INTEGER NOT NULL,    -- 0: no limit; as in tolerated_…
+    tolerated_count      INTEGER NOT NULL,
+    tolerated_percentage REAL NOT NULL,
+    total      INTEGER,              -- items; absent until all are there
+    started    INTEGER NOT NULL,
+    stopped    INTEGER,
+    redrives   INTEGER NOT NULL,
+    redriven   INTEGER
+);
+CREATE INDEX map_runs_of_execution ON map_runs (execution, id);
 
 -- `part` is 0 for what AWS shows; our own facts share the id of the event that they follow and count 1, 2 …
 CREATE TABLE events (

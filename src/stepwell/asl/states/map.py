@@ -1,4 +1,4 @@
-"""Map: runs one machine for every item of an array. Only the inline mode so far."""
+"""Map: runs one machine for every item of an array, inline or as executions of their own."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,12 +9,13 @@ from stepwell.asl.fields import ARGUMENTS, ERRORS, INPUT_OUTPUT, RESULT
 from stepwell.asl.jsonata import QueryFailed
 from stepwell.asl.jsonpath import PathNotFound
 from stepwell.asl.model import Machine, State
-from stepwell.asl.outcome import Fork
+from stepwell.asl.outcome import Fork, MapRun
 from stepwell.asl.payload import Payload, dumps
 from stepwell.asl.reader import Reader
 from stepwell.asl.scope import Scope
+from stepwell.asl.states.distributed import FIELDS, Distributed, Ready, map_run, read_distributed
 from stepwell.asl.states.kind import Branch, Kind
-from stepwell.asl.states.limits import Limit, limit_of, read_limit
+from stepwell.asl.states.limits import Limit, limit_of, percentage_of, read_limit
 from stepwell.asl.template import Fill
 from stepwell.errors import StatesError
 
@@ -25,7 +26,7 @@ _TOLERANCES = {
     "ToleratedFailurePercentagePath",
 }
 _OWN = {"ItemProcessor", "Iterator", "ItemsPath", "Items", "ItemSelector", "MaxConcurrency", "MaxConcurrencyPath"}
-_DISTRIBUTED = {"ItemReader", "ItemBatcher", "ResultWriter", "Label"}
+_CONFIG = frozenset({"Mode", "ExecutionType"})
 
 
 Items = Callable[[Payload, Scope], list[Any]]
@@ -36,51 +37,61 @@ class _Detail(NamedTuple):
     items: Items
     selector: Fill | None
     concurrency: Limit
-    tolerances: tuple[tuple[str, Limit], ...]
+    tolerated_count: Limit
+    tolerated_percentage: Limit
+    distributed: Distributed | None
+
+    def limits(self, payload: Payload, scope: Scope) -> tuple[int, int, float]:
+        """AWS reads all of them in an inline Map too, where only the first changes anything."""
+        return (
+            limit_of(self.concurrency, "MaxConcurrency", 0, payload, scope) or 0,
+            limit_of(self.tolerated_count, "ToleratedFailureCount", 0, payload, scope) or 0,
+            percentage_of(self.tolerated_percentage, "ToleratedFailurePercentage", payload, scope) or 0,
+        )
 
 
 def _compile(reader: Reader, branch: Branch) -> _Detail | None:
-    for field in sorted(_DISTRIBUTED & reader.fields.keys()):
-        reader.refuse("The distributed mode of Map is not supported yet", field)
     reader.exclusive("ItemProcessor", "Iterator")
     reader.exclusive("ItemSelector", "Parameters")
     inner = reader.object("ItemProcessor") or reader.object("Iterator")
     if inner is None:
         reader.require("ItemProcessor")
         return None
-    _check_mode(inner)
     return _Detail(
         branch(inner),
         _items(reader),
         reader.template("ItemSelector" if reader.has("ItemSelector") else "Parameters"),
         read_limit(reader, "MaxConcurrency", 0),
-        _tolerances(reader),
+        read_limit(reader, "ToleratedFailureCount", 0),
+        read_limit(reader, "ToleratedFailurePercentage", 0, 100, whole=False),
+        _mode(reader, inner),
     )
 
 
-def _tolerances(reader: Reader) -> tuple[tuple[str, Limit], ...]:
-    """AWS reads them in an inline Map too, where they change nothing."""
-    count = ("ToleratedFailureCount", read_limit(reader, "ToleratedFailureCount", 0))
-    percentage = ("ToleratedFailurePercentage", read_limit(reader, "ToleratedFailurePercentage", 0, 100))
-    return tuple(each for each in (count, percentage) if each[1] is not None)
-
-
-def _check_mode(inner: Reader) -> None:
-    config = inner.object("ProcessorConfig")
-    mode = config.text("Mode") if config else None
-    if config and mode == "DISTRIBUTED":
-        config.refuse("The distributed mode of Map is not supported yet", "Mode")
-    elif config and mode not in (None, "INLINE"):
+def _mode(reader: Reader, inner: Reader) -> Distributed | None:
+    config = inner.object("ProcessorConfig") or inner.within({}, "")
+    config.allow(_CONFIG)
+    mode, type_ = config.text("Mode") or "INLINE", config.text("ExecutionType")
+    if mode not in ("INLINE", "DISTRIBUTED"):
         config.refuse("Value must be one of: [INLINE, DISTRIBUTED]", "Mode")
+    if mode == "DISTRIBUTED":
+        if type_ not in ("STANDARD", "EXPRESS"):
+            config.refuse("Value must be one of: [STANDARD, EXPRESS]", "ExecutionType")
+        return read_distributed(reader, type_ == "EXPRESS")
+    for field in sorted(FIELDS & reader.fields.keys()):
+        reader.refuse(f"Field '{field}' is only supported when the mode is DISTRIBUTED", field)
+    return None
 
 
-def _enter(state: State, raw: Payload, scope: Scope) -> Fork:
+def _enter(state: State, raw: Payload, scope: Scope) -> Fork | MapRun:
     detail: _Detail = state.detail
     effective = select_input(state, raw, scope)
+    if detail.distributed:
+        items = [] if detail.distributed.reader else detail.items(effective, scope)
+        ready = Ready(detail.machine, items, detail.selector, detail.limits)
+        return map_run(detail.distributed, ready, effective, scope)
     items = detail.items(effective, scope)
-    concurrency = limit_of(detail.concurrency, "MaxConcurrency", 0, effective, scope) or 0
-    for field, limit in detail.tolerances:
-        limit_of(limit, field, 0, effective, scope)
+    concurrency, *_ = detail.limits(effective, scope)
     inputs = _inputs(items, detail.selector, effective, scope)
     return Fork("Map", (detail.machine,), inputs, concurrency, state.name, items)
 
@@ -124,5 +135,5 @@ def _inputs(items: list[Any], selector: Fill | None, effective: Payload, scope: 
     return [Payload.of(selector(effective, scope.with_item(at, item))) for at, item in enumerate(items)]
 
 
-_FIELDS = INPUT_OUTPUT | ARGUMENTS | RESULT | ERRORS | _OWN | _TOLERANCES | _DISTRIBUTED
+_FIELDS = INPUT_OUTPUT | ARGUMENTS | RESULT | ERRORS | _OWN | _TOLERANCES | FIELDS
 MAP = Kind(_FIELDS, _compile, _enter, leave_with_result)

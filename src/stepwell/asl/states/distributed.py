@@ -1,0 +1,165 @@
+"""The distributed mode of Map: items may come from S3 and in batches, each runs as an execution of its own.
+
+Evaluated when the state has started, as AWS does it: a limit that cannot be is told after MapStateStarted.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from stepwell.asl.model import Machine
+from stepwell.asl.outcome import Access, MapRun, Plan
+from stepwell.asl.payload import Payload, dumps
+from stepwell.asl.reader import Reader
+from stepwell.asl.scope import Scope
+from stepwell.asl.states.limits import limit_of, read_limit
+from stepwell.asl.template import Fill
+from stepwell.errors import StatesError
+
+LARGEST = 262_144  # bytes of a child's input
+FIELDS = frozenset({"ItemReader", "ItemBatcher", "ResultWriter", "Label"})
+
+_READER, _WRITER = frozenset({"Resource", "ReaderConfig"}), frozenset({"Resource", "WriterConfig"})
+_CHOICES = {
+    "InputType": ("CSV", "JSON", "JSONL", "MANIFEST"),
+    "ManifestType": ("ATHENA_DATA", "S3_INVENTORY"),
+    "CSVDelimiter": ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"),
+    "CSVHeaderLocation": ("FIRST_ROW", "GIVEN"),
+    "Transformation": ("COMPACT", "FLATTEN", "LOAD_AND_FLATTEN", "NONE"),
+    "OutputType": ("JSON", "JSONL"),
+}
+_BATCHER = {"MaxItemsPerBatch", "MaxItemsPerBatchPath", "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"}
+_NOT_IN_A_LABEL = frozenset(' <>{}[]?*"#%\\^|~`$&,;:/')
+
+Open = Callable[[Payload, Scope], Access]
+Batches = Callable[[Payload, Scope], Callable[[Iterable[str]], Iterator[tuple[Payload, int]]]]
+
+
+class Distributed(NamedTuple):
+    label: str | None
+    express: bool
+    reader: Open | None
+    batches: Batches
+    writer: Open | None
+
+
+class Ready(NamedTuple):
+    """What Map has worked out for either mode; `limits` are MaxConcurrency and the tolerated failures."""
+
+    machine: Machine
+    items: list[Any]
+    selector: Fill | None
+    limits: Callable[[Payload, Scope], tuple[int, int, float]]
+
+
+def read_distributed(reader: Reader, express: bool) -> Distributed:
+    return Distributed(
+        _label(reader),
+        express,
+        _access(reader, "ItemReader", _READER, "getObject", "listObjectsV2"),
+        _batcher(reader.object("ItemBatcher")),
+        _access(reader, "ResultWriter", _WRITER, "putObject"),
+    )
+
+
+def _label(reader: Reader) -> str | None:
+    label = reader.text("Label")
+    if label == "":
+        reader.refuse("Label cannot be empty", "Label")
+    elif label and len(label) > 40:
+        reader.refuse("Label cannot exceed 40 characters", "Label")
+    elif label and (_NOT_IN_A_LABEL & set(label) or not label.isprintable()):
+        reader.refuse("Label contains characters that are not allowed", "Label")
+    return label
+
+
+def _access(reader: Reader, field: str, own: frozenset[str], *actions: str) -> Open | None:
+    """ItemReader and ResultWriter: what is called with which arguments, and its configuration."""
+    inner = reader.object(field)
+    if inner is None:
+        return None
+    given = "Arguments" if inner.jsonata else "Parameters"
+    inner.allow(own | {given})
+    resource = inner.text("Resource")
+    if field == "ItemReader" or inner.has(given):
+        inner.require("Resource")
+    if resource is not None and resource not in [f"arn:aws:states:::s3:{action}" for action in actions]:
+        inner.refuse(f"Value must be one of: [{', '.join(f'arn:aws:states:::s3:{a}' for a in actions)}]", "Resource")
+    fill, config = inner.template(given), inner.object("ReaderConfig") or inner.object("WriterConfig")
+    most = read_limit(config, "MaxItems", 0, 100_000_000) if config else None
+    for name in config.fields if config else ():
+        if name in _CHOICES and config and config.fields[name] not in _CHOICES[name]:
+            config.refuse(f"Value must be one of: [{', '.join(_CHOICES[name])}]", name)
+    fixed = config.fields if config else {}
+
+    def access(payload: Payload, scope: Scope) -> Access:
+        options = {**fixed, "MaxItems": limit_of(most, "MaxItems", None, payload, scope)}
+        return Access(resource, fill(payload, scope) if fill else {}, options)
+
+    return access
+
+
+def _batcher(inner: Reader | None) -> Batches:
+    if inner is None:
+        return lambda payload, scope: _one_by_one
+    inner.allow(_BATCHER | {"BatchInput"})
+    if not _BATCHER & inner.fields.keys():
+        inner.refuse("At least one of these fields is required: [MaxItemsPerBatch, MaxInputBytesPerBatch]")
+    most = read_limit(inner, "MaxItemsPerBatch", 1)
+    size = read_limit(inner, "MaxInputBytesPerBatch", 1, LARGEST)
+    shared = inner.template("BatchInput")
+
+    def batches(payload: Payload, scope: Scope) -> Callable[[Iterable[str]], Iterator[tuple[Payload, int]]]:
+        start = f'{{"BatchInput":{dumps(shared(payload, scope))},"Items":[' if shared else '{"Items":['
+        count = limit_of(most, "MaxItemsPerBatch", 1, payload, scope)
+        room = min(limit_of(size, "MaxInputBytesPerBatch", 1, payload, scope) or LARGEST, LARGEST)
+        return lambda texts: _in_batches(texts, start, count or LARGEST, room)
+
+    return batches
+
+
+def _one_by_one(texts: Iterable[str]) -> Iterator[tuple[Payload, int]]:
+    for text in texts:
+        yield _checked(text, LARGEST), 1
+
+
+def _in_batches(texts: Iterable[str], start: str, most: int, room: int) -> Iterator[tuple[Payload, int]]:
+    """As many items as fit: at most `most`, and no more bytes than `room`, unless one alone is larger."""
+    batch: list[str] = []
+    size = base = len(start.encode()) + 2
+    for text in texts:
+        grown = size + len(text.encode()) + bool(batch)
+        if batch and (len(batch) == most or grown > room):
+            yield _checked(f"{start}{','.join(batch)}]}}", room), len(batch)
+            batch, grown = [], base + len(text.encode())
+        batch.append(text)
+        size = grown
+    if batch:
+        yield _checked(f"{start}{','.join(batch)}]}}", room), len(batch)
+
+
+def _checked(text: str, room: int) -> Payload:
+    payload = Payload.parse(text)
+    if payload.size > room:
+        cause = f"The input of a child workflow execution has {payload.size} bytes, more than the maximum of {room}."
+        raise StatesError("States.DataLimitExceeded", cause)
+    return payload
+
+
+def map_run(detail: Distributed, ready: Ready, payload: Payload, scope: Scope) -> MapRun:
+    def plan() -> Plan:
+        concurrency, count, percentage = ready.limits(payload, scope)
+        batches = detail.batches(payload, scope)
+        return Plan(
+            ready.machine, detail.label, detail.express, concurrency, count, percentage,
+            None if detail.reader else ready.items,
+            lambda items: batches(_texts(items, ready.selector, payload, scope)),
+            detail.reader(payload, scope) if detail.reader else None,
+            detail.writer(payload, scope) if detail.writer else None,
+        )  # fmt: skip
+
+    return MapRun(0 if detail.reader else len(ready.items), plan)
+
+
+def _texts(items: Iterable[Any], selector: Fill | None, payload: Payload, scope: Scope) -> Iterator[str]:
+    for at, item in enumerate(items):
+        yield dumps(selector(payload, scope.with_item(at, item)) if selector else item)
