@@ -165,6 +165,31 @@ def test_metadata_alone_has_nothing_that_may_be_encrypted(engine):
     assert engine.client.describe_state_machine_for_execution(executionArn=arn, **only)["definition"] == "{}"
 
 
+def test_what_is_asked_twice_is_done_once(engine):
+    """AWS's idempotent actions: the second answer is the first, and nothing is made twice."""
+    arn, client = make(engine), engine.client
+    version = {"stateMachineVersionArn": f"{arn}:1", "weight": 100}
+    for action, request in (
+        ("create_state_machine", {"name": "m", "definition": PASS, "roleArn": "arn:aws:iam::1:role/other"}),
+        ("publish_state_machine_version", {"stateMachineArn": arn}),
+        ("create_state_machine_alias", {"name": "a", "routingConfiguration": [version]}),
+        ("start_execution", {"stateMachineArn": make(engine, WAIT, "w"), "name": "e"}),
+        ("tag_resource", {"resourceArn": arn, "tags": [{"key": "k", "value": "v"}]}),
+        ("untag_resource", {"resourceArn": arn, "tagKeys": ["k"]}),
+    ):
+        assert getattr(client, action)(**request) == getattr(client, action)(**request)
+    assert len(client.list_state_machines()["stateMachines"]) == 2
+    assert len(client.list_state_machine_versions(stateMachineArn=arn)["stateMachineVersions"]) == 1
+    assert len(client.list_executions(stateMachineArn=machine_arn("w"))["executions"]) == 1
+    other = [version | {"stateMachineVersionArn": f"{arn}:2"}]
+    client.update_state_machine(stateMachineArn=arn, definition=WAIT, publish=True)
+    with pytest.raises(errors.ConflictException):
+        client.create_state_machine_alias(name="a", routingConfiguration=other)
+    for _ in range(2):
+        client.delete_state_machine_version(stateMachineVersionArn=f"{arn}:2")
+        client.delete_state_machine(stateMachineArn=machine_arn("w"))
+
+
 @pytest.mark.parametrize("definition", [PASS, WAIT])
 def test_what_succeeded_or_runs_is_not_redriven(engine, definition):
     arn = start(engine, definition)
