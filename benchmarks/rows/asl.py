@@ -89,8 +89,7 @@ def many(bench: Bench) -> None:
         begun = time.perf_counter()
         with ThreadPoolExecutor(CLIENTS) as pool:
             arns = list(pool.map(lambda _: served.started(machine), range(MANY)))
-        for arn in arns:
-            served.ended(arn)
+            list(pool.map(served.ended, arns))
         return MANY / (time.perf_counter() - begun)
 
     found = bench.turns(f"{MANY} executions of 5 Pass at once", "executions/s", _each(bench, once, "some", chain(5)))

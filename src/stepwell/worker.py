@@ -130,7 +130,7 @@ class Worker:
             cause = (
                 "The outcome of this invocation is not known: the process that ran the execution has died meanwhile."
             )
-            reply = Reply(frame.call, frame.number, None, "Lambda.Unknown", cause)
+            reply = Reply(frame.call, frame.number, None, "Lambda.Unknown", cause, lost=True)
             self._keep(number, answer(execution, reply, now, self._random))
         self._queue(number, execution)
 

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from stepwell.engine.advance import fold, pending
+from stepwell.engine.advance import answer, fold, pending
+from stepwell.engine.changes import Reply
 from stepwell.engine.events import Event
 from stepwell.engine.execution import Execution
 from tests.engine.drive import ARN, MACHINE, Drive, machine, task
@@ -123,3 +124,12 @@ def test_facts_of_ours_do_not_take_ids_of_the_history():
     assert ids == list(range(1, len(ids) + 1))
     facts: list[Event] = [event for event in drive.events if event.part]
     assert [(fact.type, fact.part) for fact in facts] == [("Retry", 1)]
+
+
+def test_a_call_that_was_lost_with_its_engine_is_retried_at_once() -> None:
+    """A retry's delay lets a resource recover; here it was we who had failed."""
+    for lost, seconds in ((True, 0), (False, 2)):
+        drive = Drive(machine(T=task(Retry=RETRY)))
+        call = drive.calls.pop()
+        changes = answer(drive.x, Reply(call.call, 0, None, "Lambda.Unknown", "", lost), drive.now, drive.random)
+        assert [timer.due for timer in changes.timers] == [drive.now / 1000 + seconds]

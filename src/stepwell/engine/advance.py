@@ -69,6 +69,7 @@ def answer(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
     caller = x.frames.get(reply.frame)
     if x.status != RUNNING or caller is None or caller.call != reply.call or caller.phase != CALLING:
         return changes
+    changes.lost = reply.lost
     stem, details = voice(_resource(caller))
     reply = _checked(caller, reply)
     if reply.result is None:

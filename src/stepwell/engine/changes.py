@@ -28,6 +28,7 @@ class Reply(NamedTuple):
     result: Payload | None
     error: str | None = None
     cause: str | None = None
+    lost: bool = False  # nobody knows what it has come to, because we have died meanwhile
 
     def blame(self) -> dict[str, str]:
         """Error and cause as an event's details have them: what is missing has no key."""
@@ -58,12 +59,13 @@ class RunChange(NamedTuple):
 class Changes:
     """Events in order, each applied to the execution as it is added, and the work that follows from them."""
 
-    __slots__ = ("cancelled", "events", "execution", "invocations", "now", "runs", "timers")
+    __slots__ = ("cancelled", "events", "execution", "invocations", "lost", "now", "runs", "timers")
 
     def __init__(self, execution: Execution, now: int) -> None:
         self.execution = execution
         self.now = execution.now = now  # milliseconds since 1970
         self.events: list[Event] = []
+        self.lost = False  # the failure is our own: a retry's delay, which lets a resource recover, helps nobody
         self.invocations: list[Invocation] = []
         self.timers: list[Timer] = []
         self.runs: list[RunChange] = []

@@ -48,7 +48,7 @@ def fail(changes: Changes, frame: Frame, error: str | None, cause: str | None, r
 
 
 def _retry(changes: Changes, frame: Frame, choice: RetryAfter) -> None:
-    due = changes.now / 1000 + choice.seconds
+    due = changes.now / 1000 + (0 if changes.lost else choice.seconds)
     after = frame.forked.last if frame.forked is not None else frame.last
     changes.note("Retry", frame, {"retrier": choice.index, "due": due, "after": after})
     changes.timers.append(Timer(due, frame.number, frame.entered))
