@@ -4,6 +4,10 @@ import os
 from collections.abc import Sequence
 from typing import TextIO
 
+from stepwell.insight.words import count, duration
+
+__all__ = ["Terminal", "count", "duration", "table"]
+
 _COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
 
@@ -52,21 +56,6 @@ class Terminal:
             return os.get_terminal_size(self.stream.fileno()).columns
         except (OSError, ValueError):
             return 100
-
-
-def duration(seconds: float) -> str:
-    """340 ms, 4.2 s, 3 min 20 s, 2 h 05 min."""
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def count(number: int) -> str:
-    """1,234,567."""
-    return f"{number:,}"
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:

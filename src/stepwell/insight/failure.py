@@ -37,16 +37,23 @@ class Card(NamedTuple):
     safe: list[str]
     command: str
 
+    def fields(self) -> list[tuple[str, list[str]]]:
+        """What there is to say below the headline, by its name."""
+        tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
+        where = [self.where] if self.where and self.where not in self.message else []
+        fields = [
+            ("error", [f"{self.error}{tries}"]),
+            ("why", self.message.splitlines() or [""]),
+            ("where", where),
+            ("safe", self.safe),
+            ("next", [self.command]),
+        ]
+        return [(name, lines) for name, lines in fields if lines]
+
     def lines(self) -> list[str]:
         """The card as plain text: a headline, then fields."""
-        tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
-        first, *more = self.message.splitlines() or [""]
-        fields = [("error", f"{self.error}{tries}"), ("why", first), *(("", line) for line in more)]
-        if self.where and self.where not in self.message:
-            fields.append(("where", self.where))
-        fields += [("safe" if index == 0 else "", line) for index, line in enumerate(self.safe)]
-        fields.append(("next", self.command))
-        return [self.what, *(f"  {name:<6} {text}".rstrip() for name, text in fields)]
+        told = [(name if not i else "", line) for name, lines in self.fields() for i, line in enumerate(lines)]
+        return [self.what, *(f"  {name:<6} {text}".rstrip() for name, text in told)]
 
 
 def card(story: Story, run: str) -> Card:

@@ -84,7 +84,7 @@ def layout(definition: Definition, whole: bool = False) -> Picture:
         at = (node.x + node.width / 2, lowest)
         dots.append(at)
         edges.append(Edge(node.name, "", ((at[0], node.y + node.height), at), "next", ""))
-    return Picture(moved.nodes, [*edges, *moved.edges], dots, moved.width, lowest + DOT + 1)
+    return Picture(moved.nodes, [*edges, *moved.edges], dots, moved.width, lowest + DOT + 2)
 
 
 def _start(machine: Definition, whole: bool) -> str:

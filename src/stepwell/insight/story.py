@@ -85,14 +85,14 @@ class Story:
 
 def story(events: Iterable[Event]) -> Story:
     """Read the events of one execution, in order."""
-    reader = _Reader()
+    reader = Reading()
     for event in events:
         reader.read(event)
     return reader.story
 
 
-class _Reader:
-    """Goes through the events once and remembers to which visit each belongs."""
+class Reading:
+    """Goes through the events once and remembers to which visit each belongs; more may be read later."""
 
     def __init__(self) -> None:
         self.story = Story()
@@ -149,6 +149,7 @@ class _Reader:
         visit = _outward(here, lambda each: each.name == name and each.status == RUNNING)
         if visit is not None:
             visit.end(event["timestamp"], CAUGHT if visit.broke_off() else SUCCEEDED)
+            visit.exited = event["id"]
         return visit
 
     def scheduled(self, event: Event, here: Visit | None) -> Visit | None:
@@ -226,29 +227,29 @@ class _Reader:
 
 
 # By how an event's type ends; the first that fits.
-_CHANGES: tuple[tuple[str, Callable[[_Reader, Event, Visit | None], Visit | None]], ...] = (
-    ("ExecutionStarted", _Reader.started),
-    ("ExecutionRedriven", _Reader.redriven),
-    *((type_, _Reader.ended) for type_ in _ENDS),
-    ("StateEntered", _Reader.entered),
-    ("StateExited", _Reader.exited),
-    ("ParallelStateStarted", _Reader.forked),
-    ("MapStateStarted", _Reader.forked),
-    ("MapIterationStarted", _Reader.iteration_started),
-    ("StateFailed", _Reader.fork_failed),
-    ("StateAborted", _Reader.state_aborted),
-    ("FunctionScheduled", _Reader.scheduled),
-    ("TaskScheduled", _Reader.scheduled),
-    ("ActivityScheduled", _Reader.scheduled),
-    ("FunctionSucceeded", _Reader.call_succeeded),
-    ("TaskSucceeded", _Reader.call_succeeded),
-    ("ActivitySucceeded", _Reader.call_succeeded),
-    ("FunctionFailed", _Reader.call_failed),
-    ("TaskFailed", _Reader.call_failed),
-    ("ActivityFailed", _Reader.call_failed),
-    ("TimedOut", _Reader.call_failed),
-    ("ScheduleFailed", _Reader.call_failed),
-    ("StartFailed", _Reader.call_failed),
+_CHANGES: tuple[tuple[str, Callable[[Reading, Event, Visit | None], Visit | None]], ...] = (
+    ("ExecutionStarted", Reading.started),
+    ("ExecutionRedriven", Reading.redriven),
+    *((type_, Reading.ended) for type_ in _ENDS),
+    ("StateEntered", Reading.entered),
+    ("StateExited", Reading.exited),
+    ("ParallelStateStarted", Reading.forked),
+    ("MapStateStarted", Reading.forked),
+    ("MapIterationStarted", Reading.iteration_started),
+    ("StateFailed", Reading.fork_failed),
+    ("StateAborted", Reading.state_aborted),
+    ("FunctionScheduled", Reading.scheduled),
+    ("TaskScheduled", Reading.scheduled),
+    ("ActivityScheduled", Reading.scheduled),
+    ("FunctionSucceeded", Reading.call_succeeded),
+    ("TaskSucceeded", Reading.call_succeeded),
+    ("ActivitySucceeded", Reading.call_succeeded),
+    ("FunctionFailed", Reading.call_failed),
+    ("TaskFailed", Reading.call_failed),
+    ("ActivityFailed", Reading.call_failed),
+    ("TimedOut", Reading.call_failed),
+    ("ScheduleFailed", Reading.call_failed),
+    ("StartFailed", Reading.call_failed),
 )
 
 

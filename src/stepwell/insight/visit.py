@@ -36,10 +36,11 @@ class Attempt:
 class Visit:
     """From entering a state to leaving it.
 
-    `task` is the pipeline's task that it calls, `parent` the visit to the Parallel or Map around it, `index` the
-    iteration there, `came_from` the visit before it, `receipt` what the task answered, `rounds` how often the
-    children of a Parallel or Map were begun. A task in chunks is a Parallel that has a `task`, with visits inside that
-    have a `phase` (plan, lane, reconcile); `chunks` is how many it has, `chunks_done` how many its lanes have told of.
+    `entered` and `exited` are the ids of those events, `task` is the pipeline's task that it calls, `parent` the visit
+    to the Parallel or Map around it, `index` the iteration there, `came_from` the visit before it, `receipt` what the
+    task answered, `rounds` how often the children of a Parallel or Map were begun. A task in chunks is a Parallel that
+    has a `task`, with visits inside that have a `phase` (plan, lane, reconcile); `chunks` is how many it has,
+    `chunks_done` how many its lanes have told of.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class Visit:
         "chunks_done",
         "ended",
         "entered",
+        "exited",
         "index",
         "name",
         "parent",
@@ -80,6 +82,7 @@ class Visit:
         self.index = index
         self.came_from = came_from
         self.ended: datetime | None = None
+        self.exited: int | None = None
         self.status = RUNNING
         self.task: str | None = None
         self.attempts: list[Attempt] = []

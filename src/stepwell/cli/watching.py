@@ -1,0 +1,96 @@
+"""What the monitor reads from and acts through on this machine: journal, log files, and the commands themselves."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from stepwell.cli.local import Reader, home, progress_url
+from stepwell.cli.streams import Cut
+from stepwell.errors import UsageError
+from stepwell.monitor.source import Execution, Source
+from stepwell.operate.resume import latest_of_run
+from stepwell.progress import open_progress
+
+_PATIENCE = 15  # seconds until a command that was started must have begun its run, or have failed
+_PAUSE = 0.05
+
+
+@contextmanager
+def local_source() -> Iterator[Source]:
+    """The runs of this folder. A journal is made where there is none: somebody is waiting for the first run."""
+    with Reader(home()) as reader:
+        progress = open_progress(progress_url(home()))
+        hands = _Hands(reader)
+        try:
+            yield Source(
+                client=reader.client,
+                progress=progress,
+                place=str(Path.cwd().name),
+                status=reader.status_of,
+                logs=lambda arn, event: _lines(reader, arn, event),
+                resume=hands.resume,
+                stop=hands.stop,
+            )
+        finally:
+            progress.close()
+
+
+def _lines(reader: Reader, arn: str, event: int) -> list[str] | None:
+    """What a call has printed; None where it has no log."""
+    row = reader.journal.execution(arn)
+    calls = [] if row is None else reader.journal.invocations(row.id)
+    found = next((call for call in calls if call.call == event and call.log), None)
+    return None if found is None else Cut(reader.folder / "logs" / found.log, found.request).lines(whole=True)
+
+
+class _Hands:
+    """The verbs, done by the commands in processes of their own: a run does not end with the monitor."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def resume(self, execution: Execution, task: str | None) -> str:
+        client = self._reader.client
+        before = latest_of_run(client, execution)
+        process, said = _started("resume", execution["executionArn"], *(["--from", task] if task else []))
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until:
+            now = latest_of_run(client, execution)
+            code = process.poll()
+            if self._goes_on(before, now):
+                return str(now["executionArn"])
+            if code is not None:
+                _refuse(said, code)
+                return str(now["executionArn"])
+            time.sleep(_PAUSE)
+        raise UsageError(f"`stepwell resume {execution['name']}` has not begun within {_PATIENCE} s")
+
+    def _goes_on(self, before: Execution, now: Execution) -> bool:
+        if now["executionArn"] != before["executionArn"] or now["redriveCount"] != before["redriveCount"]:
+            return True
+        return before["status"] == "RUNNING" and self._reader.status_of(now) == "RUNNING"
+
+    def stop(self, execution: Execution) -> None:
+        process, said = _started("stop", execution["executionArn"])
+        _refuse(said, process.wait(_PATIENCE))
+
+
+def _started(*words: str) -> tuple["subprocess.Popen[bytes]", IO[bytes]]:
+    """A process, and what it says when it refuses; in its own session, since Ctrl-C is to end the monitor alone."""
+    said = TemporaryFile()  # noqa: SIM115  closed with the process that reads it
+    command = [sys.executable, "-m", "stepwell.cli.main", *words]
+    silent = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=silent, stdout=silent, stderr=said, start_new_session=True), said
+
+
+def _refuse(said: IO[bytes], code: int) -> None:
+    """Raise what the command said, where it did not do what it should; a run that failed again is no refusal."""
+    said.seek(0)
+    text = said.read().decode(errors="replace").strip()
+    if code and text:
+        raise UsageError(text.removeprefix("error: "))

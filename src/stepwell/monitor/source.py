@@ -1,0 +1,29 @@
+"""What the pages read from and act through: handed in by whoever starts the monitor, for this machine or for AWS."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from stepwell.progress import Progress
+
+Execution = dict[str, Any]  # as DescribeExecution answers it
+
+
+class Source(NamedTuple):
+    """`client` is shaped as boto3's.
+
+    `status` is AWS's own, or INTERRUPTED where the process that drove an execution has died. `logs` are the lines that
+    the call printed which an event of the execution announced; None where nobody knows. `resume(execution, task)`
+    answers the ARN of the execution that goes on; both verbs raise StepwellError with what to tell the user.
+    `place` is where the executions are, `suffix` what commands need to find them, `threads` how many may ask at once.
+    """
+
+    client: Any
+    progress: Progress
+    place: str
+    status: Callable[[Execution], str]
+    logs: Callable[[str, int], list[str] | None]
+    resume: Callable[[Execution, str | None], str]
+    stop: Callable[[Execution], None]
+    schedule: Callable[[str], str | None] = lambda _: None
+    suffix: str = ""
+    threads: int = 1
