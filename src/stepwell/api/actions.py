@@ -43,6 +43,9 @@ _FUNCTIONS: tuple[Callable[[Door, Request], Answer | Written | Later], ...] = (
 # By AWS's name: `start_execution` performs StartExecution.
 ACTIONS = {"".join(map(str.capitalize, function.__name__.split("_"))): function for function in _FUNCTIONS}
 
+# They only read, so they need not wait for their turn with what is being written.
+READS = frozenset(name for name in ACTIONS if name.startswith(("Describe", "List", "GetExecution")))
+
 # They leave the journal alone, and may take long: any thread performs them.
 ALONE = frozenset({"TestState"})
 

@@ -2,10 +2,11 @@
 
 import os
 import threading
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stepwell.api.actions import ALONE, Door, perform
+from stepwell.api.actions import ALONE, READS, Door, perform
 from stepwell.api.arns import function_arn
 from stepwell.api.client import Client, shaped
 from stepwell.api.door import Answer, Later, Outside, Request, Written, new_id
@@ -81,6 +82,7 @@ class Engine:
         self.door = Door(self.journal, self.owner.name, self.worker.adopt)
         self.door.outside = Outside(self._call, check_mock)
         self.client = Client(self.door)
+        self._reading = threading.Lock()
         self.services.own["stepfunctions"] = self._own
 
     def perform(self, action: str, request: Request) -> Answer | Written:
@@ -89,13 +91,22 @@ class Engine:
         def work() -> Answer | Written | Later:
             return perform(self.door, action, request)
 
-        answer = work() if action in ALONE else self.worker.ask(work)
+        if action in READS:
+            with self._reading:
+                answer = perform(self._reader, action, request)
+        else:
+            answer = work() if action in ALONE else self.worker.ask(work)
         if not isinstance(answer, Later):
             return answer
         ended, later = threading.Event(), answer
         self.worker.ask(lambda: self.worker.when_ended(later.execution, ended.set))
         ended.wait(LONGEST)
         return self.worker.ask(later.answer)
+
+    @cached_property
+    def _reader(self) -> Door:
+        """A connection of its own: a page of history and an execution under way do not wait for each other."""
+        return Door(Journal(self.folder), "")
 
     def _own(self, action: str, request: Request) -> Answer:
         """The same as a Task asks for it: checked, and with times as boto3 has them."""
@@ -131,6 +142,8 @@ class Engine:
         return row
 
     def close(self) -> None:
+        if "_reader" in self.__dict__:
+            self._reader.journal.close()
         self.functions.close()
         self.owner.close()
         self.journal.close()
