@@ -250,6 +250,89 @@ def test_what_waits_for_somebody_needs_a_mock(tried):
             tried({**INVOKE, "Resource": resource}, roleArn=ROLE)
 
 
+MAP = {"Type": "Map", "ItemProcessor": BRANCH, "End": True}
+FAR = {**BRANCH, "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
+
+
+def test_a_map_shows_its_items_on_their_way(tried):
+    state = {
+        **MAP,
+        "InputPath": "$.in",
+        "ItemsPath": "$.list",
+        "ItemSelector": {"v.$": "$$.Map.Item.Value"},
+        "ItemProcessor": FAR,
+        "ItemBatcher": {"MaxItemsPerBatch": 2},
+        "ToleratedFailureCountPath": "$.most",
+        "ToleratedFailurePercentage": 50,
+    }
+    input_ = {"in": {"list": [1, 2, 3], "most": 1}}
+    answer = tried(state, input_, mock=mocked([7]), inspectionLevel="DEBUG")
+    assert answer["inspectionData"] == {
+        "input": json.dumps(input_),
+        "afterInputPath": '{"list":[1,2,3],"most":1}',
+        "afterItemsPath": "[1, 2, 3]",
+        "afterItemSelector": '[{"v":1}, {"v":2}, {"v":3}]',
+        "afterItemBatcher": '[{"Items":[{"v":1},{"v":2}]}, {"Items":[{"v":3}]}]',
+        "maxConcurrency": 0,
+        "toleratedFailureCount": 1,
+        "toleratedFailurePercentage": 50,
+        "afterResultSelector": "[7]",
+        "afterResultPath": "[7]",
+    }
+    inline = tried({**MAP, "MaxConcurrency": 3}, [1], mock=mocked([7]), inspectionLevel="DEBUG")
+    assert set(inline["inspectionData"]) == {
+        "input", "afterInputPath", "maxConcurrency", "afterResultSelector", "afterResultPath",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "failures", "status"),
+    [
+        ({}, 3, "SUCCEEDED"),
+        ({"ToleratedFailureCount": 1}, 1, "SUCCEEDED"),
+        ({"ToleratedFailureCount": 1}, 2, "FAILED"),
+        ({"ToleratedFailurePercentage": 50}, 1, "SUCCEEDED"),
+        ({"ToleratedFailurePercentage": 50}, 2, "FAILED"),
+    ],
+)
+def test_a_map_fails_when_more_of_its_iterations_have_failed_than_it_tolerates(tried, fields, failures, status):
+    state = {**MAP, "ItemProcessor": FAR, **fields}
+    answer = tried(state, [1, 2, 3], mock=mocked([1, 2, 3]), stateConfiguration={"mapIterationFailureCount": failures})
+    assert answer["status"] == status
+    if status == "FAILED":
+        assert answer["error"] == "States.ExceedToleratedFailureThreshold"
+        assert answer["cause"] == "The specified tolerated failure threshold was exceeded"
+
+
+def test_what_a_reader_would_read_is_given_as_a_text(tried, seen):
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "Parameters": {"Bucket": "b", "Key": "k.csv"},
+        "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+    }
+    state = {**MAP, "ItemProcessor": FAR, "ItemReader": reader, "ItemSelector": {"id.$": "$$.Map.Item.Value.id"}}
+    given = {"mapItemReaderData": "id,name\n1,a\n2,b\n"}
+    data = seen(state, mock=mocked([0, 0]), stateConfiguration=given)
+    assert data["afterItemSelector"] == [{"id": "1"}, {"id": "2"}]
+    with pytest.raises(errors.ValidationException, match="less than or equal to the number of Map iterations"):
+        tried(state, mock=mocked([0, 0, 0]), stateConfiguration={**given, "mapIterationFailureCount": 3})
+    pointed = {**reader, "ReaderConfig": {"InputType": "JSON", "ItemsPointer": "/rows"}}
+    data = seen(
+        {**state, "ItemReader": pointed},
+        mock=mocked([]),
+        stateConfiguration={"mapItemReaderData": '{"rows": [{"id": 3}]}'},
+    )
+    assert (data["afterItemsPointer"], data["afterItemSelector"]) == ([{"id": 3}], [{"id": 3}])
+
+
+def test_a_map_that_writes_its_results_is_mocked_with_an_object(tried):
+    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b"}}
+    state = {**MAP, "ItemProcessor": FAR, "ResultWriter": writer}
+    assert tried(state, [1], mock=mocked({"MapRunArn": "x"}))["status"] == "SUCCEEDED"
+    with pytest.raises(errors.ValidationException, match="Mocked result must be a JSON object"):
+        tried(state, [1], mock=mocked([1]))
+
+
 def test_a_task_without_a_mock_calls_its_function(served):
     functions, name = served.client("lambda"), "tried"
     functions.create_function(

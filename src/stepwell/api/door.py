@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from stepwell.api.arns import Qualified, check_arn, qualified
 from stepwell.asl.machine import Machine, parse_machine
-from stepwell.asl.outcome import Call
+from stepwell.asl.outcome import Access, Call
 from stepwell.asl.payload import Payload
 from stepwell.errors import ExecutionDoesNotExist, InvalidToken, StateMachineDoesNotExist
 from stepwell.journal.catalog import MachineRow
@@ -33,11 +33,13 @@ class Outside(NamedTuple):
     """What TestState needs of those who reach the world.
 
     `call(call, seconds)` is a resource's result, or None, an error and a cause. `check_mock(resource, result, strict)`
-    holds a result against the service's own model; ValidationException.
+    holds a result against the service's own model; ValidationException. `read_items(reader, text)` reads the items
+    of a Map from a text that stands for their source; StatesError.
     """
 
     call: Callable[[Call, float], tuple[Payload | None, str | None, str | None]]
     check_mock: Callable[[str, Any, bool], None]
+    read_items: Callable[[Access, str], list[Any]]
 
 
 class Door:

@@ -1,16 +1,11 @@
 """What TestState is given instead of the world: a result or an error, how often something has failed before."""
 
 import json
-from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from stepwell.api.door import Door, Request
-from stepwell.api.inspection import Seen
-from stepwell.asl.dataflow import select_input
 from stepwell.asl.machine import State
-from stepwell.asl.outcome import Fork
-from stepwell.asl.payload import Payload, dumps
-from stepwell.asl.scope import Scope
+from stepwell.asl.payload import Payload
 from stepwell.errors import InvalidDefinition, ValidationException
 
 _MOCKED = ("Task", "Map", "Parallel")
@@ -96,62 +91,3 @@ def _result(state: State, text: str) -> Payload:
     if state.type == "Parallel" and len(value) != len(state.detail):
         raise ValidationException("Mocked result must contain the same number of items as number of Parallel branches.")
     return Payload.parse(text)
-
-
-def mapped(state: State, outcome: Any, raw: Payload, scope: Scope, mock: Mock, seen: Seen) -> Mock:
-    """A Map's iterations, as far as they go without running; too many that failed are an error of the Map's own."""
-    detail = state.detail
-    effective = select_input(state, raw, scope)
-    concurrency, count, percentage = detail.limits(effective, scope)
-    counted, rated = detail.tolerated_count is not None, detail.tolerated_percentage is not None
-    seen |= {"maxConcurrency": concurrency}
-    seen |= {"toleratedFailureCount": count} if counted else {}
-    seen |= {"toleratedFailurePercentage": percentage} if rated else {}
-    items = _items(outcome, mock)
-    if items is not None:
-        _show_items(state, items, outcome, effective, scope, seen)
-    if mock.failures is None or mock.result is None:
-        return mock
-    total = len(mock.result.value if items is None else items)
-    if mock.failures > total:
-        raise ValidationException(
-            "Map iteration failure count must be less than or equal to the number of Map iterations"
-        )
-    if (counted and mock.failures > count) or (rated and mock.failures * 100 > percentage * total):
-        return Mock(
-            None, "States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded"
-        )
-    return mock
-
-
-def _items(outcome: Any, mock: Mock) -> Sequence[Any] | None:
-    """What is mapped; None where a reader would bring it and the request does not."""
-    if isinstance(outcome, Fork):
-        return outcome.items
-    if mock.read is None:
-        planned: Sequence[Any] | None = outcome.plan().items
-        return planned
-    try:
-        read = json.loads(mock.read)
-    except (ValueError, RecursionError):
-        return None
-    return read if isinstance(read, list) else None
-
-
-def _show_items(state: State, items: Sequence[Any], outcome: Any, effective: Payload, scope: Scope, seen: Seen) -> None:
-    selector = state.detail.selector
-    texts = [
-        dumps(selector(effective, scope.with_item(at, item)) if selector else item) for at, item in enumerate(items)
-    ]
-    if not state.jsonata and items is not effective.value:
-        seen["afterItemsPath"] = _listed(map(dumps, items))
-    if selector:
-        seen["afterItemSelector"] = _listed(texts)
-    batches = texts if isinstance(outcome, Fork) else [payload.text for payload, _ in outcome.plan().children(items)]
-    if batches != texts:
-        seen["afterItemBatcher"] = _listed(batches)
-
-
-def _listed(texts: Iterable[str]) -> str:
-    """As AWS writes these arrays: with a blank behind each comma."""
-    return f"[{', '.join(texts)}]"

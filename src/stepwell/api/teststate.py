@@ -12,9 +12,10 @@ from stepwell.api.definitions import check_definition
 from stepwell.api.door import Answer, Door, Request, new_id
 from stepwell.api.executions import check_input
 from stepwell.api.inspection import Seen, watched
-from stepwell.api.mocks import Mock, mapped, read_mock, read_object
+from stepwell.api.mapped import mapped
+from stepwell.api.mocks import Mock, read_mock, read_object
 from stepwell.asl.machine import Machine, State, targets
-from stepwell.asl.outcome import Call, Done, Fail, Go, Outcome, Wait
+from stepwell.asl.outcome import Call, Done, Fail, Fork, Go, MapRun, Wait
 from stepwell.asl.payload import Payload, dumps
 from stepwell.asl.retry import UNANSWERABLE, CatchAt, RetryAfter, caught, matching
 from stepwell.asl.retry import answer as answer_to
@@ -142,14 +143,14 @@ def _run(door: Door, state: State, raw: Payload, scope: Scope, mock: Mock | None
 
 
 def _answered(
-    door: Door, state: State, outcome: Outcome, raw: Payload, scope: Scope, mock: Mock | None, seen: Seen
+    door: Door, state: State, outcome: Call | Fork | MapRun, raw: Payload, scope: Scope, mock: Mock | None, seen: Seen
 ) -> Go | Fail:
     """The mock's answer, else that of the resource."""
     if isinstance(outcome, Call):
         reply = mock or Mock(*door.outside.call(outcome, min(outcome.timeout or LONGEST, LONGEST)))
     else:
         assert mock is not None
-        reply = mapped(state, outcome, raw, scope, mock, seen) if state.type == "Map" else mock
+        reply = mapped(door, state, outcome, raw, scope, mock, seen) if state.type == "Map" else mock
     if reply.result is None:
         return Fail(reply.error, reply.cause)
     if state.type == "Task":

@@ -20,6 +20,7 @@ from stepwell.pipeline.pipeline import Pipeline
 from stepwell.progress import VARIABLE, Progress, open_progress
 from stepwell.resources.function import Function
 from stepwell.resources.functions import Functions
+from stepwell.resources.items import read_text
 from stepwell.resources.mocks import check_mock
 from stepwell.resources.services import Services
 from stepwell.worker import Worker
@@ -80,7 +81,9 @@ class Engine:
         self.services = Services()
         self.worker = Worker(self.journal, self.owner, self.functions, self.services)
         self.door = Door(self.journal, self.owner.name, self.worker.adopt)
-        self.door.outside = Outside(self._call, check_mock)
+        self.door.outside = Outside(
+            self._call, check_mock, lambda reader, text: read_text(reader.resource or "", reader.options, text)
+        )
         self.client = Client(self.door)
         self._reading = threading.Lock()
         self.services.own["stepfunctions"] = self._own

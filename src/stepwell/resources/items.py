@@ -7,6 +7,7 @@ import csv
 import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
 from itertools import chain, islice
 from typing import Any
 
@@ -33,6 +34,20 @@ def read(resource: str, arguments: dict[str, Any], options: Options, call: Call)
         raise failed(refusal(error)) from None
     except (csv.Error, EOFError, OSError, ValueError) as error:
         raise failed(f"The item source cannot be read as {options.get('InputType')}: {error}") from None
+
+
+class _Text(BytesIO):
+    """A text as S3 hands out a body."""
+
+    def iter_lines(self, keepends: bool) -> Iterator[bytes]:
+        return iter(self)
+
+
+def read_text(resource: str, options: Options, text: str) -> list[Any]:
+    """The items of a text that stands for the object, or for the list of objects, that would be read."""
+    if resource.endswith(":listObjectsV2"):
+        return list(_json([text], options))
+    return list(read(resource, {}, options, lambda *_: {"Body": _Text(text.encode())}))
 
 
 def failed(cause: str) -> StatesError:

@@ -39,6 +39,7 @@ class Distributed(NamedTuple):
     express: bool
     reader: Open | None
     batches: Batches
+    batched: bool
     writer: Open | None
 
 
@@ -57,6 +58,7 @@ def read_distributed(reader: Reader, express: bool) -> Distributed:
         express,
         _access(reader, "ItemReader", _READER, "getObject", "listObjectsV2"),
         _batcher(reader.object("ItemBatcher")),
+        reader.has("ItemBatcher"),
         _access(reader, "ResultWriter", _WRITER, "putObject"),
     )
 
