@@ -320,6 +320,12 @@ class AwsError(StepwellError):
         self.name = name  # AWS's name of the error
 
 
+class BundleError(StepwellError):
+    """The bundle would not run on Lambda."""
+
+    kind = "configuration"
+
+
 class UsageError(StepwellError):
     """The command was used wrongly."""
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from stepwell.errors import ConfigurationError, StepwellError
@@ -41,6 +42,25 @@ def handler(event: Any, context: Any = None) -> dict[str, Any]:
         if told is error:
             raise told.with_traceback(trace)  # noqa: B904  keep the user's own cause
         raise told.with_traceback(trace) from None
+
+
+def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
+    """The same on AWS, where the log must tell which run an invocation belongs to: `stepwell logs` looks for it."""
+    called = event.get("context") if isinstance(event, dict) else None
+    if isinstance(called, dict) and isinstance(called.get("Execution"), dict):
+        state = called.get("State") or {}
+        print(f"STEPWELL {called['Execution'].get('Id')} {event.get('action')} retry {state.get('RetryCount', 0)}")
+    return handler(event, context)
+
+
+def prepare() -> None:
+    """Import while the function starts, when Lambda gives it most, what its first event would have to wait for.
+
+    What cannot be imported is told by that event, under the error's own name.
+    """
+    with suppress(Exception):
+        if _pipeline().needs_database:
+            from stepwell.etl import fence, load, run  # noqa: F401
 
 
 def _pipeline() -> Pipeline:

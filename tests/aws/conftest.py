@@ -15,6 +15,7 @@ from urllib.request import urlopen
 import pytest
 
 from stepwell.aws.session import Session
+from tests.e2e.conftest import visits  # noqa: F401  a fixture
 
 ROOT = Path(__file__).parents[2]
 AWS = Path(sys.executable).with_name("aws")
