@@ -116,17 +116,13 @@ class MapRuns:
     def _fill(self, run: Active) -> None:
         """In a thread of its own: read the items, make children of them."""
         place = total = 0
-        try:
-            reader, resource = run.plan.reader, run.plan.reader and run.plan.reader.resource
-            items = read(resource, *reader[1:], self._call) if reader and resource else run.plan.items or ()
-            children = run.plan.children(items)
-            while part := [(payload.text, count) for payload, count in islice(children, SLICE)]:
-                self._loop.ask(partial(self._put, run, place, part))
-                place, total = place + len(part), total + sum(count for _, count in part)
-            self._loop.ask(lambda: self._filled(run, total))
-        except StatesError as error:
-            told = run.failed(error.name, error.cause)
-            self._loop.ask(lambda: self._end(run, told))
+        reader, resource = run.plan.reader, run.plan.reader and run.plan.reader.resource
+        items = read(resource, *reader[1:], self._call) if reader and resource else run.plan.items or ()
+        children = run.plan.children(items)
+        while part := [(payload.text, count) for payload, count in islice(children, SLICE)]:
+            self._loop.ask(partial(self._put, run, place, part))
+            place, total = place + len(part), total + sum(count for _, count in part)
+        self._loop.ask(lambda: self._filled(run, total))
 
     def _put(self, run: Active, place: int, part: list[tuple[str, int]]) -> None:
         if not self._is_active(run):
@@ -185,14 +181,9 @@ class MapRuns:
     def _write(self, run: Active) -> None:
         """In a thread of its own."""
         writer = run.plan.writer or Access(None, {}, {})
-        try:
-            result = write(*writer[1:], run.row.arn, self._records(run, self._loop.ask), self._call)
-            told = Reply(run.row.event, run.frame, Payload.of(result))
-        except StatesError as error:
-            told = run.failed(error.name, error.cause)
-        if run.tally.exceeded and told.result is not None:
-            told = run.failed(*EXCEEDED)
-        self._loop.ask(lambda: self._end(run, told))
+        result = write(*writer[1:], run.row.arn, self._records(run, self._loop.ask), self._call)
+        told = Reply(run.row.event, run.frame, Payload.of(result))
+        self._loop.ask(lambda: self._end(run, run.failed(*EXCEEDED) if run.tally.exceeded else told))
 
     def _records(self, run: Active, ask: Callable[[Callable[[], Any]], Any]) -> Iterator[dict[str, Any]]:
         """The children in the order of their items, as result files have them; some at a time."""
@@ -210,10 +201,15 @@ class MapRuns:
         return self._active.get(run.row.id) is run
 
     def _in_thread(self, work: Callable[[Active], None], run: Active) -> None:
-        def quietly() -> None:
+        """What goes wrong there fails the run; that the loop has ended does not."""
+
+        def guarded() -> None:
             try:
                 work(run)
             except ServiceStopped:
                 return
+            except Exception as error:
+                fault = error if isinstance(error, StatesError) else StatesError("States.Runtime", repr(error))
+                self._loop.ask(lambda: self._end(run, run.failed(fault.name, fault.cause)))
 
-        threading.Thread(target=quietly, daemon=True).start()
+        threading.Thread(target=guarded, daemon=True).start()

@@ -7,11 +7,12 @@ import csv
 import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from io import BytesIO
 from itertools import chain, islice
 from typing import Any
 
-from stepwell.errors import ServiceError, StatesError
+from stepwell.errors import ConfigurationError, ServiceError, StatesError
 from stepwell.resources.services import Call
 
 Lines = Iterable[str]
@@ -32,6 +33,8 @@ def read(resource: str, arguments: dict[str, Any], options: Options, call: Call)
         yield from islice(items, min(most, MOST))
     except ServiceError as error:
         raise failed(refusal(error)) from None
+    except ConfigurationError as error:
+        raise failed(error.message) from None
     except (csv.Error, EOFError, OSError, ValueError) as error:
         raise failed(f"The item source cannot be read as {options.get('InputType')}: {error}") from None
 
@@ -67,16 +70,14 @@ class _Bucket:
         self._call, self.arguments = call, arguments
 
     def lines(self, key: str | None = None, bucket: str | None = None) -> Iterator[str]:
-        """An object's text; one that is compressed is known by its name."""
-        named = {"Bucket": bucket, "Key": key} if bucket else {"Key": key} if key else {}
-        arguments = {**self.arguments, **named}
-        arguments.pop("Prefix", None)
-        body = self._call("s3", "getObject", arguments)["Body"]
-        stream = (
-            gzip.GzipFile(fileobj=body) if str(arguments.get("Key")).endswith(".gz") else body.iter_lines(keepends=True)
-        )
-        for at, line in enumerate(stream):
-            yield line.decode("utf-8-sig" if at == 0 else "utf-8")
+        """The text of an object, the arguments' own or another; one that is compressed is known by its name."""
+        own = self.arguments
+        arguments = own if key is None else {"Bucket": bucket or own["Bucket"], "Key": key}
+        with closing(self._call("s3", "getObject", arguments)["Body"]) as body:
+            packed = str(arguments.get("Key")).endswith(".gz")
+            lines = gzip.GzipFile(fileobj=body) if packed else body.iter_lines(keepends=True)
+            for at, line in enumerate(lines):
+                yield line.decode("utf-8-sig" if at == 0 else "utf-8")
 
     def pages(self) -> Iterator[dict[str, Any]]:
         arguments = dict(self.arguments)
