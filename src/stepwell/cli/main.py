@@ -18,6 +18,7 @@ COMMANDS = {
     "show": "show the history of a run",
     "progress": "show how far the tasks in chunks of a run are",
     "monitor": "open the monitor in the browser",
+    "prune": "forget runs that ended long ago, with their logs",
     "logs": "show what the tasks of a run have printed",
     "invoke": "invoke one action of the Lambda function",
     "plan": "show the chunks that a task would be done in",

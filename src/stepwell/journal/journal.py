@@ -12,6 +12,7 @@ from stepwell.engine.events import Event
 from stepwell.engine.execution import RUNNING
 from stepwell.errors import ExecutionAlreadyExists, OwnershipLost
 from stepwell.journal.catalog import Catalog
+from stepwell.journal.prune import Pruner
 from stepwell.journal.runs import Runs
 from stepwell.journal.shelf import Shelf
 from stepwell.journal.store import Store
@@ -104,6 +105,7 @@ class Journal:
         self._store = Store(folder)
         self.catalog = Catalog(self._store)
         self.shelf = Shelf(self._store)
+        self.pruner = Pruner(self._store)
         self.runs = Runs(self._store)
         self._posted = 0
 

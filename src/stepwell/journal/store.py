@@ -51,7 +51,7 @@ class Store:
             [_MIGRATIONS / f"{number}.sql" for number in range(version + 1, VERSION + 1)] if version else [_SCHEMA]
         )
         for script in scripts:
-            for statement in _statements(script.read_text()):
+            for statement in statements(script.read_text()):
                 self.connection.execute(statement)
         self.connection.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -118,7 +118,7 @@ class Store:
         return JournalError(f"the journal {self.path} cannot be used: {text}. Remedy: {remedy}.")
 
 
-def _statements(script: str) -> Iterator[str]:
+def statements(script: str) -> Iterator[str]:
     """The script's statements one by one: executescript would commit between them."""
     statement = ""
     for line in script.splitlines():

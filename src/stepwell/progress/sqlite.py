@@ -88,6 +88,13 @@ class SqliteProgress:
     def chunks(self, pipeline: str, run: str, task: str) -> list[ChunkState]:
         return [ChunkState(*row) for row in self._read(_CHUNKS, (pipeline, run, task))]
 
+    def forget(self, pipeline: str, run: str) -> None:
+        """Remove what is known of a run that nobody will ask for again."""
+        if self.path.exists():
+            with self._transaction() as connection:
+                connection.execute("DELETE FROM chunk WHERE (pipeline, run) = (?, ?)", (pipeline, run))
+                connection.execute("DELETE FROM summary WHERE (pipeline, run) = (?, ?)", (pipeline, run))
+
     def close(self) -> None:
         with self._lock:
             if self._opened is not None:

@@ -95,7 +95,8 @@ class FunctionProcess:
         return self._process.pid
 
     def alive(self) -> bool:
-        return self._process.poll() is None
+        """Whether it may serve; one whose log was pruned may not, since nobody could read it."""
+        return self._process.poll() is None and os.fstat(self._log).st_nlink > 0
 
     def invoke(self, event: str, request_id: str) -> Response:
         """Run one invocation to its end. The process may be dead afterwards; it is for its owner to ask `alive`."""
@@ -183,7 +184,7 @@ class FunctionProcess:
 
     def kill(self) -> None:
         """End the process and all that it has started, at once."""
-        if self.alive():
+        if self._process.poll() is None:
             try:
                 os.killpg(self.pid, signal.SIGKILL)
             except ProcessLookupError:
