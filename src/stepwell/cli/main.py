@@ -24,6 +24,7 @@ COMMANDS = {
     "plan": "show the chunks that a task would be done in",
     "prove": "try on the data whether a task is safe in chunks",
     "cost": "what a run costs on AWS, before it and after it",
+    "forecast": "when tasks outgrow their limits, and the change that cuts them into chunks",
     "check": "look for mistakes without running anything",
     "serve": "serve the Step Functions and Lambda APIs to boto3 and `aws`",
     "package": "make the zip for Lambda",

@@ -1,0 +1,62 @@
+import sqlite3
+from typing import Any
+
+import pytest
+
+DAY = 86_400_000
+
+
+LATER = """
+insert into events select ?1, id, part, previous, time - ?2 + iif(id >= (select min(id) from events
+    where execution = ?3 and type = 'LambdaFunctionSucceeded' and payload like '%task_01%'), ?4, 0),
+  type, frame, name, payload, details from events where execution = ?3
+"""
+
+
+def age(project: Any, nights: int, stretch: int) -> None:
+    """Of the folder's one run, copies for the nights before it, in which task_01 took longer night after night."""
+    with sqlite3.connect(project.folder / ".stepwell/journal.db") as db:
+        columns = [row[1] for row in db.execute("pragma table_info(executions)")]
+        others = ", ".join(name for name in columns if name not in ("id", "arn", "started", "stopped"))
+        (first,) = db.execute("select min(id) from executions").fetchone()
+        copy = f"select arn || ?1, started - ?2, stopped - ?2, {others} from executions where id = ?3"
+        for night in range(1, nights):
+            values = (f"-{night}", night * DAY, first)
+            row = db.execute(f"insert into executions (arn, started, stopped, {others}) {copy}", values).lastrowid
+            db.execute(LATER, (row, night * DAY, first, (nights - night) * stretch))
+
+
+@pytest.fixture
+def grown(project: Any) -> Any:
+    """Thirty nights, of which task_01 took ten seconds more each."""
+    project.said("run", "--name", "first")
+    age(project, 31, 10_000)
+    return project
+
+
+def test_without_history_it_is_quiet_and_says_so(project: Any) -> None:
+    assert "Too little history to see a trend: runs of 10 different days are needed, there are 0." in project.said(
+        "forecast"
+    )
+    project.said("run")
+    assert "there are 1." in project.said("forecast")
+
+
+def test_growth_is_told_with_its_day_and_what_cannot_be_cut_by_itself_is_said(grown: Any) -> None:
+    told = grown.said("forecast")
+    line = next(line for line in told.splitlines() if line.startswith("task_01  time"))
+    assert "12 min 00 s" in line
+    assert " and 20" in line
+    assert "! task_01 cannot be cut by itself\n  only an SQL task can be proven safe in chunks" in told
+    assert max(map(len, told.splitlines())) <= 105
+    tasks = {task["task"]: task for task in grown.json("forecast", "--json")["tasks"]}
+    assert (tasks["task_01"]["due"], tasks["task_02"]["due"]) == (True, False)
+    assert tasks["task_01"]["outlooks"][0]["state"] == "grows"
+
+
+def test_a_task_that_is_not_there_or_cannot_be_cut_is_refused(project: Any) -> None:
+    assert "unknown action 'task_9'" in project.run("forecast", "--diff", "task_9").stderr
+    done = project.run("forecast", "--diff", "task_01")
+    assert done.returncode == 2
+    assert "only an SQL task" in done.stderr
+    assert project.run("forecast", "--diff", "validate_config").returncode == 2
