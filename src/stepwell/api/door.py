@@ -101,6 +101,15 @@ def no_machine(arn: str) -> StateMachineDoesNotExist:
     return StateMachineDoesNotExist(f"State Machine Does Not Exist: '{arn}'")
 
 
+def given(**fields: Any) -> Answer:
+    """The fields that have a value."""
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
 def new_id() -> str:
     """Something unique in the form of a UUID."""
     digits = token_hex(16)

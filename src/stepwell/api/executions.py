@@ -1,7 +1,6 @@
 """Executions: started, looked at, stopped, redriven."""
 
 import json
-from typing import Any
 
 from stepwell.api.arns import check_name, execution_arn, execution_name, express_arn, qualified
 from stepwell.api.door import (
@@ -10,9 +9,11 @@ from stepwell.api.door import (
     Later,
     Request,
     Written,
+    given,
     new_id,
     number_of,
     page,
+    seconds,
     size_of,
     token_after,
     visible,
@@ -36,6 +37,7 @@ from stepwell.journal.journal import ExecutionRow
 ENDED = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
 LARGEST_INPUT = 262_144  # bytes
 TOKENS_LAST = 900  # seconds
+_INCLUDED = {"included": True}
 _BILLED_MS, _BILLED_MB = 100, 64  # what AWS rounds an Express execution's bill up to
 
 
@@ -89,48 +91,35 @@ def _start(door: Door, request: Request) -> tuple[ExecutionRow, bool]:
 
 def describe_execution(door: Door, request: Request) -> Answer:
     row = door.execution(request["executionArn"])
-    answer = {
-        "executionArn": row.arn,
-        "stateMachineArn": row.machine,
-        "name": execution_name(row.arn),
-        "status": row.status,
-        "startDate": row.started / 1000,
-        "input": row.input,
-        "inputDetails": {"included": True},
-        "redriveCount": row.redrives,
-        "redriveStatus": _redrive_status(row),
-    }
-    answer |= _ending(row) | _started_as(row)
-    if row.map_run is not None:
-        answer["mapRunArn"] = door.journal.runs.by_id(row.map_run).arn
-    if row.status not in ENDED[1:]:
-        answer["redriveStatusReason"] = _not_redrivable(row)
-    return visible(request, answer)
+    ended_badly = row.status in ENDED[1:]
+    redrivable = "REDRIVABLE" if row.map_run is None else "REDRIVABLE_BY_MAP_RUN"
+    redriving = given(
+        redriveCount=row.redrives,
+        redriveStatus=redrivable if ended_badly else "NOT_REDRIVABLE",
+        redriveStatusReason=None if ended_badly else _not_redrivable(row),
+        mapRunArn=row.map_run and door.journal.runs.by_id(row.map_run).arn,
+    )
+    return visible(request, _summary(row) | _data(row) | redriving)
 
 
-def _ending(row: ExecutionRow) -> Answer:
-    """The fields that only an execution that has ended, or was redriven, has."""
-    fields = {"error": row.error, "cause": row.cause, "output": row.output}
-    answer: Answer = {key: value for key, value in fields.items() if value is not None}
-    if row.output is not None:
-        answer["outputDetails"] = {"included": True}
-    if row.stopped is not None:
-        answer["stopDate"] = row.stopped / 1000
-    if row.redriven is not None:
-        answer["redriveDate"] = row.redriven / 1000
-    return answer
+def _summary(row: ExecutionRow) -> Answer:
+    return given(
+        executionArn=row.arn,
+        stateMachineArn=row.machine,
+        name=execution_name(row.arn),
+        status=row.status,
+        startDate=row.started / 1000,
+        stopDate=seconds(row.stopped),
+        redriveDate=seconds(row.redriven),
+        stateMachineVersionArn=row.version,
+        stateMachineAliasArn=row.alias,
+    )
 
 
-def _started_as(row: ExecutionRow) -> Answer:
-    """The version and the alias under which it was started, where it was."""
-    named = {"stateMachineVersionArn": row.version, "stateMachineAliasArn": row.alias}
-    return {key: value for key, value in named.items() if value is not None}
-
-
-def _redrive_status(row: ExecutionRow) -> str:
-    if row.status not in ENDED[1:]:
-        return "NOT_REDRIVABLE"
-    return "REDRIVABLE" if row.map_run is None else "REDRIVABLE_BY_MAP_RUN"
+def _data(row: ExecutionRow) -> Answer:
+    details = None if row.output is None else _INCLUDED
+    ending = given(output=row.output, outputDetails=details, error=row.error, cause=row.cause)
+    return {"input": row.input, "inputDetails": _INCLUDED, **ending}
 
 
 def _not_redrivable(row: ExecutionRow) -> str:
@@ -140,18 +129,8 @@ def _not_redrivable(row: ExecutionRow) -> str:
 def _sync_answer(door: Door, row: ExecutionRow) -> Answer:
     ended = door.journal.execution_by_id(row.id) or row
     ms = max(_BILLED_MS, -(-((ended.stopped or door.now()) - ended.started) // 100) * 100)
-    return {
-        "executionArn": ended.arn,
-        "stateMachineArn": ended.machine,
-        "name": execution_name(ended.arn),
-        "status": ended.status,
-        "startDate": ended.started / 1000,
-        "input": ended.input,
-        "inputDetails": {"included": True},
-        "billingDetails": {"billedDurationInMilliseconds": ms, "billedMemoryUsedInMB": _BILLED_MB},
-        **_ending(ended),
-        "outputDetails": {"included": True},
-    }
+    billing = {"billedDurationInMilliseconds": ms, "billedMemoryUsedInMB": _BILLED_MB}
+    return _summary(ended) | _data(ended) | {"outputDetails": _INCLUDED, "billingDetails": billing}
 
 
 def list_executions(door: Door, request: Request) -> Answer:
@@ -169,18 +148,9 @@ def list_executions(door: Door, request: Request) -> Answer:
     before = number_of(request)
     status, map_run = request.get("statusFilter"), run and run.id
     rows = door.journal.executions(machine, status, before, limit + 1, version, alias, redriven, map_run)
-    items: list[Answer] = [
-        {
-            "executionArn": row.arn,
-            "stateMachineArn": row.machine,
-            "name": execution_name(row.arn),
-            "status": row.status,
-            "startDate": row.started / 1000,
-        }
-        | ({"redriveCount": row.redrives} if row.redrives else {})
-        | {key: value for key, value in _ending(row).items() if key in ("stopDate", "redriveDate")}
-        | _started_as(row)
-        | ({"mapRunArn": run.arn, "itemCount": row.items} if run else {})
+    items = [
+        _summary(row)
+        | given(redriveCount=row.redrives or None, mapRunArn=run and run.arn, itemCount=row.items if run else None)
         for row in rows
     ]
     return page("executions", items, limit, [str(row.id) for row in rows])
@@ -212,8 +182,7 @@ def stop_execution(door: Door, request: Request) -> Answer:
     """The owner is asked to stop it; an execution that has ended stays as it is."""
     row = door.execution(request["executionArn"])
     if row.status == "RUNNING":
-        wish: dict[str, Any] = {key: request[key] for key in ("error", "cause") if key in request}
-        door.journal.post(row.id, "stop", wish)
+        door.journal.post(row.id, "stop", given(error=request.get("error"), cause=request.get("cause")))
     return {"stopDate": (row.stopped or door.now()) / 1000}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from stepwell.api.arns import ROLE, check_name, machine_arn, qualified
 from stepwell.api.definitions import check_definition
-from stepwell.api.door import Answer, Door, Request, new_id, page, size_of, token_of, visible
+from stepwell.api.door import Answer, Door, Request, given, new_id, page, size_of, token_of, visible
 from stepwell.api.references import variable_references
 from stepwell.api.tags import pairs
 from stepwell.api.versions import chosen_version, publish, version_arn
@@ -53,9 +53,7 @@ def update_state_machine(door: Door, request: Request) -> Answer:
         changed = changed._replace(revision=new_id(), updated=now)
         door.journal.catalog.save_machine(changed, text)
     answer: Answer = {"updateDate": now / 1000}
-    if changed.revision is not None:
-        answer["revisionId"] = changed.revision
-    return answer | _published(door, changed, request)
+    return answer | given(revisionId=changed.revision) | _published(door, changed, request)
 
 
 def describe_state_machine(door: Door, request: Request) -> Answer:
@@ -74,11 +72,9 @@ def describe_state_machine(door: Door, request: Request) -> Answer:
         "type": row.type,
         "creationDate": shown.created / 1000,
         **_shown_settings(shown.settings),
-        **_revision(shown.revision),
+        **given(revisionId=shown.revision, description=version and version.description),
         **variable_references(text),
     }
-    if version is not None and version.description is not None:
-        answer["description"] = version.description
     return visible(request, answer)
 
 
@@ -94,7 +90,7 @@ def describe_state_machine_for_execution(door: Door, request: Request) -> Answer
         "roleArn": row.role,
         "updateDate": (machine.updated if machine else row.started) / 1000,
         **_shown_settings(machine.settings if machine else "{}"),
-        **_revision(row.revision),
+        **given(revisionId=row.revision),
         **variable_references(text),
     }
     return visible(request, answer)
@@ -144,7 +140,3 @@ def _shown_settings(text: str) -> Answer:
     given: Answer = json.loads(text)
     usual = {key: value | given.pop(key, {}) for key, value in _USUAL.items()}
     return usual | given
-
-
-def _revision(revision: str | None) -> Answer:
-    return {} if revision is None else {"revisionId": revision}

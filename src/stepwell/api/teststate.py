@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from stepwell.api.arns import ROLE, machine_arn
 from stepwell.api.definitions import check_definition
-from stepwell.api.door import Answer, Door, Request, new_id
+from stepwell.api.door import Answer, Door, Request, given, new_id
 from stepwell.api.executions import check_input
 from stepwell.api.inspection import Seen, watched
 from stepwell.api.mapped import mapped
@@ -163,13 +163,12 @@ def _left(status: str, go: Go, variables: Variables, seen: Seen) -> Answer:
     after = {**variables, **(go.variables or {})}
     if after:
         seen["variables"] = dumps({name: value.value for name, value in after.items()})
-    answer = {"status": status, "output": go.output.text}
-    return answer if go.next is None else answer | {"nextState": go.next}
+    return given(status=status, output=go.output.text, nextState=go.next)
 
 
 def _failed(state: State, ended: Fail, raw: Payload, scope: Scope, retries: int, seen: Seen) -> Answer:
     """What Retry and Catch make of an error. AWS names the retrier also when its attempts are used up."""
-    answer: Answer = {k: v for k, v in (("error", ended.error), ("cause", ended.cause)) if v is not None}
+    answer = given(error=ended.error, cause=ended.cause)
     details, error = {}, ended.error or ""
     choice = answer_to(state, error, [retries] * len(state.retry), scope.random)
     retrier = None if error == UNANSWERABLE else matching(state.retry, error)

@@ -1,7 +1,7 @@
 """Versions of a state machine, and the aliases that divide executions among two of them."""
 
 from stepwell.api.arns import Qualified, qualified
-from stepwell.api.door import Answer, Door, Request, no_machine, number_of, page, size_of, token_of
+from stepwell.api.door import Answer, Door, Request, given, no_machine, number_of, page, size_of, token_of
 from stepwell.errors import ConflictException, InvalidArn, ResourceNotFound, ValidationException
 from stepwell.journal.catalog import AliasRow, MachineRow, VersionRow
 
@@ -111,7 +111,7 @@ def describe_state_machine_alias(door: Door, request: Request) -> Answer:
         "creationDate": alias.created / 1000,
         "updateDate": alias.updated / 1000,
     }
-    return answer if alias.description is None else answer | {"description": alias.description}
+    return answer | given(description=alias.description)
 
 
 def delete_state_machine_alias(door: Door, request: Request) -> Answer:
