@@ -41,13 +41,15 @@ def of(build: Build, *arguments: Any) -> Card:
 
 
 def test_the_card_says_what_why_what_is_safe_and_what_to_do(history: Build) -> None:
-    cause = lambda_cause("sql/task_02.sql:3: relation nothere does not exist\nSQLSTATE 42P01")
+    cause = lambda_cause('sql/task_02.sql:3: relation "nothere" does not exist\nSQLSTATE 42P01')
     said = f"task_02 failed. {cause} Its transaction was rolled back. When it is put right: stepwell resume run-1"
     assert of(history, "SqlError", cause, said).lines() == [
         "task_02 failed in run run-1",
-        "  error  SqlError (after 2 attempts)",
-        "  why    sql/task_02.sql:3: relation nothere does not exist",
+        "  error  SqlError, SQLSTATE 42P01 (after 2 attempts)",
+        "  cause  There is no table or view nothere in this database, or not on the search path.",
+        '  why    sql/task_02.sql:3: relation "nothere" does not exist',
         "         SQLSTATE 42P01",
+        "  do     Create it, write its schema in front of its name, or see whether the URL names the right database.",
         "  safe   Its transaction was rolled back.",
         "         task_01 is done and will not run again.",
         "  next   stepwell resume run-1",
@@ -121,3 +123,28 @@ def test_a_run_that_was_ended_names_the_task_under_way(history: Build, end: tupl
 )
 def test_the_kind_is_that_of_the_fail_state_that_a_pipeline_ends_in(error: str, kind: str) -> None:
     assert kind_of(error) == kind
+
+
+def test_the_last_lines_of_the_log_are_told_without_the_error_itself(history: Build) -> None:
+    log = ["one", "two", "", "three", "[ERROR] Busy: no", "Traceback (most recent call last):", "  File x"]
+    found = card(story(history(failed("Busy", lambda_cause("no"), ""))), "run-1", log)
+    assert found.log == ("one", "two", "three")
+    assert "  log    one" in found.lines()
+
+
+def test_the_chunk_that_failed_is_named(history: Build) -> None:
+    message = "division by zero\nIn chunk 17 (1 … 5; 200 rows). What other chunks have done stays done."
+    assert of(history, "DataError", lambda_cause(message), "").chunk == "chunk 17 (1 … 5; 200 rows)"
+
+
+def test_a_place_in_the_standard_library_is_no_place(history: Build) -> None:
+    trace = [
+        '  File "/srv/v/pipeline.py", line 3, in a\n',
+        '  File "/usr/lib/python3.11/contextlib.py", line 137, in b\n',
+    ]
+    assert of(history, "Busy", lambda_cause("no", trace), "").where == "/srv/v/pipeline.py:3"
+
+
+def test_the_command_looks_where_the_run_is(history: Build) -> None:
+    told = story(history(failed("Busy", lambda_cause("no"), "")))
+    assert card(told, "run-1", flags=" --on aws").command == "stepwell resume run-1 --on aws"

@@ -16,6 +16,7 @@ from stepwell.cli import side
 
 if TYPE_CHECKING:
     from stepwell.cli.terminal import Terminal
+    from stepwell.insight.failure import Card
     from stepwell.insight.story import Story
     from stepwell.insight.visit import Attempt, Visit
 
@@ -40,13 +41,24 @@ def main(options: Namespace) -> int:
         execution = chosen(source.client, options.run)
         events = all_events(source.client, execution["executionArn"])
         status = source.status_of(execution)
+        told = story(events)
+        failure = _failure(source, execution, status, told)
     if options.json:
         _print_json(events)
     elif options.events:
         _print_events(events)
     else:
-        _print_story(Terminal(sys.stdout), execution, status, story(events))
+        _print_story(Terminal(sys.stdout), execution, status, told, failure)
     return 0
+
+
+def _failure(source: side.Side, execution: Execution, status: str, told: "Story") -> "Card | None":
+    from stepwell.cli.streams import last_log
+    from stepwell.insight.failure import card
+
+    if status in ("RUNNING", "INTERRUPTED", "SUCCEEDED", "PENDING_REDRIVE"):
+        return None
+    return card(told, execution["name"], last_log(source, execution["executionArn"], told.failed), source.flags)
 
 
 def _print_json(events: list[dict[str, Any]]) -> None:
@@ -84,9 +96,9 @@ def _gist(event: dict[str, Any]) -> str:
 # The readable form
 
 
-def _print_story(terminal: "Terminal", execution: Execution, status: str, told: "Story") -> None:
-    from stepwell.insight.failure import card
-
+def _print_story(
+    terminal: "Terminal", execution: Execution, status: str, told: "Story", failure: "Card | None"
+) -> None:
     name = execution["name"]
     for line in _header(terminal, execution, status, told):
         terminal.line(line)
@@ -98,8 +110,8 @@ def _print_story(terminal: "Terminal", execution: Execution, status: str, told: 
             terminal.line(line)
     if status == "INTERRUPTED":
         terminal.line("\nIts process has died. Go on where it was: " + terminal.bold(f"stepwell resume {name}"))
-    elif status not in ("RUNNING", "SUCCEEDED"):
-        headline, *fields = card(told, name).lines()
+    elif failure is not None:
+        headline, *fields = failure.lines()
         terminal.line("\n" + terminal.red(headline))
         for field in fields:
             terminal.line(field)

@@ -2,6 +2,27 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stepwell.cli.local import Engine, Reader
+    from stepwell.insight.visit import Visit
+
+
+def lines_of(reader: "Reader | Engine", arn: str, event: int) -> list[str] | None:
+    """What the call has printed that an event of this execution announced; None where it has no log."""
+    row = reader.journal.execution(arn)
+    calls = [] if row is None else reader.journal.invocations(row.id)
+    found = next((call for call in calls if call.call == event and call.log), None)
+    return None if found is None else Cut(reader.folder / "logs" / found.log, found.request).lines(whole=True)
+
+
+def last_log(place: object, arn: str, visit: "Visit | None") -> list[str]:
+    """What the last attempt of a visit has printed, where `place` has a journal: AWS keeps its logs elsewhere."""
+    if visit is None or not visit.attempts or not hasattr(place, "journal"):
+        return []
+    reader: Any = place
+    return lines_of(reader, arn, visit.attempts[-1].event) or []
 
 
 class Cut:

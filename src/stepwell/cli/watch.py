@@ -11,9 +11,10 @@ from stepwell.cli.live import Live, Tail
 from stepwell.cli.local import Engine, progress_url
 from stepwell.cli.main import FAILED, INTERRUPTED
 from stepwell.cli.runs_of import all_events
+from stepwell.cli.streams import last_log
 from stepwell.cli.terminal import Terminal, count, duration
 from stepwell.errors import ProgressUnavailable
-from stepwell.insight.failure import card
+from stepwell.insight.failure import Card, card
 from stepwell.insight.story import Story, story
 from stepwell.operate.resume import actions_of
 from stepwell.operate.runs import run_of
@@ -51,10 +52,11 @@ def watch(engine: Engine, arn: str, as_json: bool, resumed: bool = False) -> int
             view.close()
     execution = engine.client.describe_execution(executionArn=arn)
     told = story(all_events(engine.client, arn))
+    failure = _failure(engine, execution, told)
     if as_json:
-        print(json.dumps(summary(execution, told), default=str))
+        print(json.dumps(summary(execution, told, failure), default=str))
     else:
-        _conclude(terminal, execution, told, engine.folder.parent)
+        _conclude(terminal, execution, failure, engine.folder.parent)
     return INTERRUPTED if interrupted else 0 if execution["status"] == "SUCCEEDED" else FAILED
 
 
@@ -82,19 +84,25 @@ def _how_far(progress: Progress, pipeline: str, run: str, task: str) -> str:
     return f"{count(told.done)} of {count(told.chunks)} chunks{failed}   {count(told.rows)} rows   {lanes}"
 
 
-def _conclude(terminal: Terminal, execution: dict[str, Any], told: Story, project: Path) -> None:
-    took = duration((execution["stopDate"] - execution["startDate"]).total_seconds())
+def _failure(engine: Engine, execution: dict[str, Any], told: Story) -> Card | None:
     if execution["status"] == "SUCCEEDED":
+        return None
+    return card(told, execution["name"], last_log(engine, execution["executionArn"], told.failed))
+
+
+def _conclude(terminal: Terminal, execution: dict[str, Any], failure: Card | None, project: Path) -> None:
+    took = duration((execution["stopDate"] - execution["startDate"]).total_seconds())
+    if failure is None:
         terminal.line(f"{terminal.green('succeeded')} in {took}")
         return
     terminal.line(f"{terminal.red(execution['status'].lower().replace('_', ' '))} after {took}")
     terminal.line()
     there = "" if project.resolve() == Path.cwd() else f"cd {os.path.relpath(project)} && "
-    for line in card(told, execution["name"]).lines():
+    for line in failure.lines():
         terminal.line(line.replace("  stepwell resume", f"  {there}stepwell resume"))
 
 
-def summary(execution: dict[str, Any], told: Story) -> dict[str, Any]:
+def summary(execution: dict[str, Any], told: Story, failure: Card | None = None) -> dict[str, Any]:
     """The stable shape of `--json`."""
     tasks = [
         {
@@ -118,7 +126,7 @@ def summary(execution: dict[str, Any], told: Story) -> dict[str, Any]:
         "tasks": tasks,
         "output": json.loads(execution["output"]) if "output" in execution else None,
     }
-    if execution["status"] == "SUCCEEDED":
+    if failure is None:
         return answer
-    failure = card(told, execution["name"])
-    return answer | {"error": failure.error, "message": failure.message, "resume": failure.command}
+    said = {"error": failure.error, "sqlstate": failure.sqlstate, "message": failure.message, "where": failure.where}
+    return answer | said | {"cause": failure.cause, "remedy": failure.remedy, "resume": failure.command}

@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from stepwell.cli.local import Reader, home, progress_url
-from stepwell.cli.streams import Cut
+from stepwell.cli.streams import lines_of
 from stepwell.errors import UsageError
 from stepwell.monitor.source import Execution, Source
 from stepwell.operate.resume import latest_of_run
@@ -32,20 +32,12 @@ def local_source() -> Iterator[Source]:
                 progress=progress,
                 place=str(Path.cwd().name),
                 status=reader.status_of,
-                logs=lambda arn, event: _lines(reader, arn, event),
+                logs=lambda arn, event: lines_of(reader, arn, event),
                 resume=hands.resume,
                 stop=hands.stop,
             )
         finally:
             progress.close()
-
-
-def _lines(reader: Reader, arn: str, event: int) -> list[str] | None:
-    """What a call has printed; None where it has no log."""
-    row = reader.journal.execution(arn)
-    calls = [] if row is None else reader.journal.invocations(row.id)
-    found = next((call for call in calls if call.call == event and call.log), None)
-    return None if found is None else Cut(reader.folder / "logs" / found.log, found.request).lines(whole=True)
 
 
 class _Hands:

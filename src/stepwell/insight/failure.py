@@ -1,10 +1,12 @@
 """The failure card: what failed, where and why, what is safe, and the command that goes on from there."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from stepwell import errors
-from stepwell.insight.story import FAILED, SUCCEEDED, TIMED_OUT, Story, Visit
+from stepwell.insight.rules import diagnose
+from stepwell.insight.story import ABORTED, FAILED, SUCCEEDED, TIMED_OUT, Story, Visit
 from stepwell.insight.visit import message_of
 
 # Names that are not ours, by the kind of Fail state that a compiled pipeline ends in for them.
@@ -17,6 +19,9 @@ _KINDS = {
 }
 _REMEDY = " When it is put right: "  # how the cause of a pipeline's Fail state ends
 _PLACE = re.compile(r"(?<![\w./])((?:/|\w)[\w./ -]*?\.(?:py|sql):\d+)\b")
+_LIBRARY = re.compile(r"/site-packages/|/lib/python3\.\d+/|^<")
+_STATE = re.compile(r"SQLSTATE (\w{5}(?: \w+)?)")
+_CHUNK = re.compile(r"^In (chunk .+?)\. What other chunks", re.MULTILINE)
 _TRACE_LINE = re.compile(r'File "([^"]+)", line (\d+)')
 _NO_MESSAGE = {
     "States.Timeout": "Step Functions ended it when its TimeoutSeconds were over.",
@@ -25,7 +30,11 @@ _NO_MESSAGE = {
 
 
 class Card(NamedTuple):
-    """`what` failed in which `state`, `error` and its `kind` (configuration, timeout, data, other), and what to do."""
+    """`what` failed in which `state`, `error` and its `kind` (configuration, timeout, data, other), and what to do.
+
+    `sqlstate` is PostgreSQL's code and its name, `chunk` the one that failed, `cause` and `remedy` what a rule says,
+    `log` the last lines that the task printed before it failed.
+    """
 
     what: str
     state: str
@@ -36,15 +45,24 @@ class Card(NamedTuple):
     attempts: int
     safe: list[str]
     command: str
+    sqlstate: str | None = None
+    chunk: str | None = None
+    cause: str | None = None
+    remedy: str | None = None
+    log: tuple[str, ...] = ()
 
     def fields(self) -> list[tuple[str, list[str]]]:
         """What there is to say below the headline, by its name."""
         tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
-        where = [self.where] if self.where and self.where not in self.message else []
+        state = f", SQLSTATE {self.sqlstate}" if self.sqlstate else ""
         fields = [
-            ("error", [f"{self.error}{tries}"]),
-            ("why", self.message.splitlines() or [""]),
-            ("where", where),
+            ("error", [f"{self.error}{state}{tries}"]),
+            ("cause", [self.cause] if self.cause else []),
+            ("why", self.message.splitlines()),
+            ("where", [self.where] if self.where and self.where not in self.message else []),
+            ("chunk", [self.chunk] if self.chunk and self.chunk not in self.message else []),
+            ("log", list(self.log)),
+            ("do", [self.remedy] if self.remedy else []),
             ("safe", self.safe),
             ("next", [self.command]),
         ]
@@ -56,23 +74,50 @@ class Card(NamedTuple):
         return [self.what, *(f"  {name:<6} {text}".rstrip() for name, text in told)]
 
 
-def card(story: Story, run: str) -> Card:
-    """The card of the run called `run`, which has ended without success."""
+def card(story: Story, run: str, log: Sequence[str] = (), flags: str = "") -> Card:
+    """The card of the run called `run`, which has ended without success.
+
+    `log` is what its last attempt printed, `flags` what commands need to find the run.
+    """
     visit = story.failed
     attempt = visit.attempts[-1] if story.status == FAILED and visit and visit.broke_off() and visit.attempts else None
     error = (attempt.error if attempt else story.error) or story.error or _fallback(story.status)
     cause = attempt.cause if attempt else story.cause
+    message = message_of(cause) if cause else _NO_MESSAGE.get(error, "No cause was given.")
+    task = visit.whole.label if visit else ""
+    told = diagnose(error, message, task, run) if story.status != ABORTED else None
     return Card(
         what=_headline(story, visit, run),
         state=visit.name if visit else "",
         kind=kind_of(error),
         error=error,
-        message=message_of(cause) if cause else _NO_MESSAGE.get(error, "No cause was given."),
+        message=message,
         where=_where(cause or ""),
         attempts=attempt.number if attempt else 0,
         safe=_safe(story, visit, cause if attempt else None, error),
-        command=f"stepwell resume {run}",
+        command=(told.command if told else f"stepwell resume {run}") + flags,
+        sqlstate=_first(_STATE, message),
+        chunk=_first(_CHUNK, message),
+        cause=told and told.cause,
+        remedy=told and told.remedy,
+        log=tuple(last_lines(log)),
     )
+
+
+def last_lines(log: Sequence[str], most: int = 5) -> list[str]:
+    """The last lines of a log before the error itself, of which the card tells."""
+    before: list[str] = []
+    for line in log:
+        if line.startswith(("[ERROR] ", "Traceback (most recent call last)")):
+            break
+        if line.strip():
+            before.append(line.rstrip())
+    return before[-most:]
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str | None:
+    found = pattern.search(text)
+    return found.group(1) if found else None
 
 
 def kind_of(error: str) -> str:
@@ -94,12 +139,12 @@ def _headline(story: Story, visit: Visit | None, run: str) -> str:
 
 
 def _where(cause: str) -> str | None:
-    """`file:line` as the message has it, else the last line of the traceback that Lambda reported."""
+    """`file:line` as the message has it, else the last line of the user's own code in Lambda's traceback."""
     told = _PLACE.search(message_of(cause))
     if told:
         return told.group(1)
     traced = _TRACE_LINE.findall(cause.replace('\\"', '"'))
-    users = [line for line in traced if "/site-packages/" not in line[0]] or traced
+    users = [line for line in traced if not _LIBRARY.search(line[0])]
     return f"{users[-1][0]}:{users[-1][1]}" if users else None
 
 

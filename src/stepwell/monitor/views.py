@@ -133,20 +133,22 @@ def _pipeline_card(runs: Runs, name: str, bars: list[Bar]) -> dict[str, Any]:
 # One run
 
 
-def card_of(watched: Watched) -> Card | None:
+def card_of(source: Source, watched: Watched) -> Card | None:
     if watched.status in ("RUNNING", "SUCCEEDED", "INTERRUPTED"):
         return None
-    return card(watched.story, watched.execution["name"])
+    failed = watched.story.failed
+    log = source.logs(watched.arn, failed.attempts[-1].event) if failed and failed.attempts else None
+    return card(watched.story, watched.execution["name"], log or (), source.suffix)
 
 
 def fragments(source: Source, watched: Watched, chosen: str | None = None) -> dict[str, str]:
     """The live parts of a run's page, by the id of the element that holds each."""
-    failure = card_of(watched)
+    failure = card_of(source, watched)
     told = watched.story
     rows = [visit.rows for visit in told.tasks if visit.rows is not None and visit.task != "validate_config"]
     parts = {
         "head": macro("parts.html", "head", watched, source, sum(rows) if rows else None, command(source, watched)),
-        "card": macro("parts.html", "failure", failure, watched, source.suffix),
+        "card": macro("parts.html", "failure", failure),
         "graph": svg(watched.picture, watched.looks(), lambda name: run_url(watched, state=name) + "#state", chosen),
         "timeline": macro("parts.html", "timeline", timeline(told), watched, run_url),
         "error": macro("parts.html", "progress_error", watched.progress_error),
