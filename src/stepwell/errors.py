@@ -170,6 +170,18 @@ class InvalidToken(StepwellError):
     """The provided token is not valid."""
 
 
+class ActivityDoesNotExist(StepwellError):
+    """The specified activity does not exist."""
+
+
+class InvalidOutput(StepwellError):
+    """The provided JSON output data is not valid."""
+
+
+class TaskTimedOut(StepwellError):
+    """Task Timed Out: 'Provided task does not exist anymore'"""
+
+
 class ExecutionAlreadyExists(StepwellError):
     """The execution has the same name as another execution (but a different input)."""
 

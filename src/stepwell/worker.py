@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
 from random import Random
@@ -11,20 +11,34 @@ from typing import Any, NamedTuple, TypeVar
 
 from stepwell.asl.machine import Machine, parse_machine
 from stepwell.asl.payload import Payload
-from stepwell.engine.advance import advance, answer, fold, map_ended, pending, redrive, start, stop, tick
+from stepwell.engine.advance import (
+    advance,
+    alive,
+    answer,
+    fold,
+    map_ended,
+    pending,
+    redrive,
+    start,
+    stop,
+    submitted,
+    tell,
+    tick,
+    told,
+)
 from stepwell.engine.changes import Changes, Invocation, Reply, Timer
 from stepwell.engine.events import Event
 from stepwell.engine.execution import RUNNING, Execution
-from stepwell.engine.frames import MAPPING
+from stepwell.engine.frames import MAPPING, Frame
 from stepwell.engine.mapruns import machine_within
-from stepwell.errors import JournalError, ResourceNotFoundException, ServiceStopped
+from stepwell.engine.tasks import CALLBACK, is_activity
+from stepwell.errors import JournalError, ServiceStopped
 from stepwell.journal.journal import ExecutionRow, InvocationRow, Journal, saved
 from stepwell.journal.owners import Owner, claim_dead
 from stepwell.journal.runs import PENDING
 from stepwell.mapruns import MapRuns
-from stepwell.resources.functions import Functions, request_id
-from stepwell.resources.optimised import INVOKE, not_found, result, wanted
-from stepwell.resources.services import Call
+from stepwell.resources.functions import request_id
+from stepwell.resources.hands import Hands, Step, Work
 
 POLL = 0.05  # seconds until a wish in the inbox is noticed
 SHARE = 0.02  # seconds of advancing that one commit saves at most
@@ -35,11 +49,12 @@ Observer = Callable[[Execution, list[Event]], None]
 
 
 class News(NamedTuple):
-    """From an invocation's thread: it has begun (no reply yet), or this is what it has come to."""
+    """From a call's thread: how far it has come."""
 
     id: int  # the execution's
-    invocation: InvocationRow
-    reply: Reply | None
+    request: str
+    step: Step
+    reply: Reply
 
 
 class Question:
@@ -77,19 +92,19 @@ class Worker:
         self,
         journal: Journal,
         owner: Owner,
-        functions: Functions,
-        call: Call,
+        hands: Hands,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._journal = journal
         self._owner = owner
-        self._functions = functions
+        self._hands = hands
+        self.offered = threading.Condition()  # is notified when an activity has a task
         self._clock = clock
         self.observer: Observer | None = None  # is told of events once they are on disk
         self.chores: Callable[[], None] | None = None  # what is to be done now and then, also under load
         self.on_fault: Callable[[int, Exception], None] | None = None  # an execution that breaks us is put aside
         self._random = Random()  # noqa: S311  (jitter and States.MathRandom)
-        self._runs = MapRuns(journal, self, owner.name, call, self._random)
+        self._runs = MapRuns(journal, self, owner.name, hands.call, self._random)
         self._machines: dict[tuple[str, str], Machine] = {}
         self._owned: dict[int, Execution] = {}
         self._timers: list[tuple[float, int, Timer]] = []
@@ -117,22 +132,38 @@ class Worker:
         if execution.status != RUNNING:  # a redrive was asked for, and nobody has begun it
             self._keep(number, redrive(execution, now))
             return
-        timers, lost = pending(execution)
+        timers, calling = pending(execution)
         for timer in timers:
             heappush(self._timers, (timer.due, number, timer))
         if row.map_run is not None and self._journal.runs.by_id(row.map_run).status != RUNNING:
             self.halt(number)  # its map run was over when we died, and it had not been told yet
             return
-        for frame in lost:
+        for frame in calling:
             if frame.phase == MAPPING:
                 self._runs.resume(number, execution, frame)
-                continue
-            cause = (
-                "The outcome of this invocation is not known: the process that ran the execution has died meanwhile."
-            )
-            reply = Reply(frame.call, frame.number, None, "Lambda.Unknown", cause, lost=True)
-            self._keep(number, answer(execution, reply, now, self._random))
+            else:
+                self._recall(number, execution, frame)
         self._queue(number, execution)
+
+    def _recall(self, number: int, execution: Execution, frame: Frame) -> None:
+        """A call whose process has died: it goes on without us, is made again, or is lost."""
+        resource: str = frame.here.detail.resource
+        reply = Reply(frame.call, frame.number, None)
+        if is_activity(resource) or (frame.submitted is not None and resource.endswith(CALLBACK)):
+            if frame.due != frame.limit:  # nobody could send a heartbeat while there was no owner
+                self._keep(number, alive(execution, reply, self._now()))
+            return
+        lost = self._hands.lost(resource)
+        if frame.told is not None:
+            self._keep(number, answer(execution, told(frame), self._now(), self._random))
+        elif frame.submitted is not None or lost is None:
+            event = self._journal.event(number, frame.call)
+            done = None if frame.submitted is None else frame.submitted.text
+            work = Work(execution.arn, resource, event.payload.text if event.payload else "{}", "", done, again=True)
+            self._call(number, reply, work)
+        else:
+            gone = reply._replace(error=lost.error, cause=lost.cause, lost=True)
+            self._keep(number, answer(execution, gone, self._now(), self._random))
 
     def take_over(self, row: ExecutionRow) -> bool:
         """Become the owner of an execution whose owner has died; False while that one lives."""
@@ -166,6 +197,7 @@ class Worker:
                 machine = machine_within(machine, self._journal.runs.by_id(row.map_run).state) or machine
             self._machines[row.definition, row.machine] = machine
         execution = Execution(row.arn, row.machine, row.role, machine)
+        execution.knows = self._journal.catalog.has_activity
         if ":express:" in row.arn:  # its ARN ends with something unique after the name
             execution.name = row.arn.split(":")[-2]
         return execution
@@ -243,7 +275,7 @@ class Worker:
             self._take(self._news.get())
         questions, self._questions = self._questions, []
         try:
-            with self._journal.together() if questions else nullcontext():
+            with self._journal.together():  # also a wish and what follows from it
                 for question in questions:
                     question.work()
                 saved = self._work()
@@ -258,8 +290,8 @@ class Worker:
             self._begin(number, changes)
         for number in {n for n, changes in saved if changes.execution.status != RUNNING}:
             self._owned.pop(number, None)
-            for tell in self._ended.pop(number, ()):
-                tell()
+            for told_of in self._ended.pop(number, ()):
+                told_of()
 
     def _work(self) -> list[tuple[int, Changes]]:
         """Everything that is due now, decided and saved; what follows from it is begun once that is on disk."""
@@ -288,11 +320,14 @@ class Worker:
         if isinstance(news, Question):
             self._questions.append(news)
             return
-        self._invocations.append((news.id, news.invocation))
-        execution = self._owned.get(news.id)
-        if news.reply is not None and execution is not None:
+        step, execution = news.step, self._owned.get(news.id)
+        if step.log:
+            row = InvocationRow(news.reply.call, news.request, step.log, step.ms, step.mb)
+            self._invocations.append((news.id, row))
+        if step.kind != "began" and execution is not None:
+            come = answer if step.kind == "ended" else submitted
             with self._guarded(news.id):
-                self._keep(news.id, answer(execution, news.reply, self._now(), self._random))
+                self._keep(news.id, come(execution, news.reply, self._now(), self._random))
 
     def _read_inbox(self) -> None:
         version = self._journal.version()
@@ -300,10 +335,22 @@ class Worker:
             return
         self._seen = version
         for number, kind, body in self._journal.collect(self._owned):
-            if kind == "stop":
-                self._keep(number, stop(self._owned[number], body.get("error"), body.get("cause"), self._now()))
-            else:
+            if kind == "limits":
                 self._runs.limited(body["run"])
+                continue
+            with self._guarded(number):
+                self._keep(number, self._granted(self._owned[number], kind, body))
+
+    def _granted(self, execution: Execution, kind: str, body: dict[str, Any]) -> Changes:
+        """What a wish from the inbox comes to: a stop, or word from whoever works on a task."""
+        now, error, cause = self._now(), body.get("error"), body.get("cause")
+        if kind == "stop":
+            return stop(execution, error, cause, now)
+        result = Payload.parse(body["output"]) if "output" in body else None
+        reply = Reply(body["call"], body["frame"], result, error, cause)
+        if kind == "answer":
+            return tell(execution, reply, now, self._random)
+        return alive(execution, reply, now, body.get("worker"), begins=kind == "begin")
 
     def _fire_timers(self) -> None:
         now = self._clock()
@@ -364,36 +411,31 @@ class Worker:
         for timer in changes.timers:
             heappush(self._timers, (timer.due, number, timer))
         for call in changes.cancelled:
-            self._functions.cancel(request_id(execution.arn, call))
+            self._hands.cancel(request_id(execution.arn, call))
         for invocation in changes.invocations:
-            thread = threading.Thread(target=self._invoke, args=(number, execution.arn, invocation), daemon=True)
-            thread.start()
+            self._invoke(number, execution.arn, invocation)
         if self.observer is not None and changes.events:
             self.observer(execution, changes.events)
         for change in changes.runs:
             self._runs.changed(number, execution, change)
 
     def _invoke(self, number: int, arn: str, invocation: Invocation) -> None:
-        """In a thread of its own: call the function, hand what came of it to the loop."""
-        request = request_id(arn, invocation.call)
-        row = InvocationRow(invocation.call, request, "", None, None)
-        resource, event = invocation.resource, invocation.arguments.text
-        if resource == INVOKE:
-            asked = wanted(invocation.arguments.value)
-            resource, event = self._functions.arn_of(asked.function, asked.qualifier), asked.event
-        try:
-            process = self._functions.take(resource, request)
-        except (ResourceNotFoundException, OSError) as error:
-            cause = not_found(str(error), request) if invocation.resource == INVOKE else str(error)
-            reply = Reply(invocation.call, invocation.frame, None, f"Lambda.{type(error).__name__}", cause)
-            self._news.put(News(number, row, reply))
+        """Begin a call, unless it is a task that a worker will come for."""
+        if is_activity(invocation.resource):
+            with self.offered:
+                self.offered.notify_all()
             return
-        row = row._replace(log=process.stream)
-        self._news.put(News(number, row, None))
-        response = self._functions.invoke(process, event, request)
-        text = response.text
-        if text is not None and invocation.resource == INVOKE:
-            text = result(text, request, process.function.version)
-        answered = None if text is None else Payload.parse(text)
-        reply = Reply(invocation.call, invocation.frame, answered, response.error, response.cause)
-        self._news.put(News(number, row._replace(ms=response.ms, mb=response.mb), reply))
+        reply = Reply(invocation.call, invocation.frame, None)
+        self._call(number, reply, Work(arn, invocation.resource, invocation.arguments.text, ""))
+
+    def _call(self, number: int, reply: Reply, work: Work) -> None:
+        """In a thread of its own: make the call, hand what comes of it to the loop."""
+        work = work._replace(request=request_id(work.execution, reply.call))
+
+        def perform() -> None:
+            for step in self._hands.perform(work):
+                result = None if step.text is None else Payload.parse(step.text)
+                answered = reply._replace(result=result, error=step.error, cause=step.cause)
+                self._news.put(News(number, work.request, step, answered))
+
+        threading.Thread(target=perform, daemon=True).start()

@@ -4,7 +4,7 @@ import pytest
 
 from stepwell.asl.outcome import Call
 from stepwell.asl.payload import Payload
-from stepwell.engine.tasks import lambda_result, scheduled, voice
+from stepwell.engine.tasks import scheduled, voice
 
 
 @pytest.mark.parametrize(
@@ -33,10 +33,3 @@ def test_a_scheduled_event_has_the_limits_and_the_role_of_its_call():
         "heartbeatInSeconds": 3,
         "taskCredentials": {"roleArn": "arn:aws:iam::1:role/r"},
     }
-
-
-def test_lambda_invoke_answers_as_the_api_of_lambda_does():
-    answer = lambda_result(Payload.of({"a": 1}), "r-1", "Mon, 01 Jan 2024 00:00:00 GMT", "Root=1").value
-    assert (answer["Payload"], answer["StatusCode"], answer["ExecutedVersion"]) == ({"a": 1}, 200, "$LATEST")
-    assert answer["SdkHttpMetadata"]["AllHttpHeaders"]["Content-Length"] == ["7"]
-    assert answer["SdkResponseMetadata"] == {"RequestId": "r-1"}

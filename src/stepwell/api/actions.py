@@ -2,13 +2,21 @@
 
 from collections.abc import Callable
 
-from stepwell.api import definitions, executions, machines, map_runs, tags, teststate, versions
+from stepwell.api import activities, definitions, executions, machines, map_runs, tags, teststate, versions
 from stepwell.api.door import Answer, Door, Later, Request, Written
 from stepwell.errors import UnknownOperationException
 
 __all__ = ["ACTIONS", "Door", "perform"]
 
 _FUNCTIONS: tuple[Callable[[Door, Request], Answer | Written | Later], ...] = (
+    activities.create_activity,
+    activities.delete_activity,
+    activities.describe_activity,
+    activities.get_activity_task,
+    activities.list_activities,
+    activities.send_task_failure,
+    activities.send_task_heartbeat,
+    activities.send_task_success,
     machines.create_state_machine,
     machines.delete_state_machine,
     machines.describe_state_machine,

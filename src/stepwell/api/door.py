@@ -23,10 +23,14 @@ Written = Payload  # an answer that is JSON already
 
 
 class Later(NamedTuple):
-    """An answer that can be given once an execution has ended."""
+    """An answer that can be given once an execution has ended, or at the latest after so many seconds.
 
-    execution: int  # its number in the journal
+    Without an execution: once there is one, when the action is performed again.
+    """
+
+    execution: int | None  # its number in the journal
     answer: Callable[[], Answer]
+    seconds: float = 300  # as StartSyncExecution waits on AWS
 
 
 class Outside(NamedTuple):

@@ -1,4 +1,4 @@
-"""Tags of state machines."""
+"""Tags of state machines and activities."""
 
 from stepwell.api.door import Answer, Door, Request
 from stepwell.errors import InvalidArn, ResourceNotFound, TooManyTags
@@ -30,10 +30,10 @@ def pairs(tags: list[dict[str, str]]) -> dict[str, str]:
 
 
 def _tagged(door: Door, request: Request) -> str:
-    """A state machine itself has tags; its versions and aliases have none."""
+    """State machines and activities have tags; versions and aliases have none."""
     arn: str = request["resourceArn"]
     if not arn.startswith("arn:"):
         raise InvalidArn(f"Invalid Arn: 'Invalid ARN prefix: {arn}'")
-    if door.journal.catalog.machine(arn) is None:
+    if door.journal.catalog.machine(arn) is None and not door.journal.catalog.has_activity(arn):
         raise ResourceNotFound(f"Resource not found: '{arn}'")
     return arn

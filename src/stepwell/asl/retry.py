@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # An execution always fails with this one, even where a retrier or catcher names it (recorded 2023-11-23).
 UNANSWERABLE = "States.Runtime"
 _ALL = "States.ALL"
+# What Retry and Catch may call a timeout for want of a heartbeat; histories and outputs call it States.Timeout.
+HEARTBEAT_TIMEOUT = "States.HeartbeatTimeout"
 _RETRIER = frozenset(
     {"ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy", "Comment"}
 )
@@ -58,12 +60,12 @@ def matching(entries: Sequence[Retrier | Catcher], error: str) -> int | None:
 
 
 def _matches(names: tuple[str, ...], error: str) -> bool:
-    if error in names:
+    if error in names or (error == HEARTBEAT_TIMEOUT and "States.Timeout" in names):
         return True
     if _ALL in names:
         # Also States.DataLimitExceeded, which the documentation exempts (recorded with a task's result over 256 KiB).
         return True
-    return "States.TaskFailed" in names and error != "States.Timeout"
+    return "States.TaskFailed" in names and error not in ("States.Timeout", HEARTBEAT_TIMEOUT)
 
 
 def _delay(retrier: Retrier, fired: int, random: "Random") -> float:

@@ -2,6 +2,8 @@
 
 import os
 import threading
+import time
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,23 +12,24 @@ from stepwell.api.actions import ALONE, READS, Door, perform
 from stepwell.api.arns import function_arn
 from stepwell.api.client import Client, shaped
 from stepwell.api.door import Answer, Later, Outside, Request, Written, new_id
+from stepwell.api.sdk import input_shape
 from stepwell.api.validation import validate
 from stepwell.asl.outcome import Call
 from stepwell.asl.payload import Payload
-from stepwell.errors import ResourceNotFoundException
 from stepwell.journal.journal import ExecutionRow, Journal
 from stepwell.journal.owners import Owner, is_alive
 from stepwell.pipeline.pipeline import Pipeline
 from stepwell.progress import VARIABLE, Progress, open_progress
 from stepwell.resources.function import Function
 from stepwell.resources.functions import Functions
+from stepwell.resources.hands import Hands, Work
 from stepwell.resources.items import read_text
 from stepwell.resources.mocks import check_mock
-from stepwell.resources.services import Services
+from stepwell.resources.services import Own, Services
 from stepwell.worker import Worker
 
 HANDLER = "stepwell.handler.handler"
-LONGEST = 300  # seconds that StartSyncExecution waits, as on AWS
+GLANCE = 0.25  # seconds between two looks for a task that another process offers
 
 
 def home(folder: Path | None = None) -> Path:
@@ -79,14 +82,16 @@ class Engine:
         self.owner = Owner(folder)
         self.functions = Functions(folder / "logs")
         self.services = Services()
-        self.worker = Worker(self.journal, self.owner, self.functions, self.services)
+        self.hands = Hands(self.functions, self.services)
+        self.worker = Worker(self.journal, self.owner, self.hands)
         self.door = Door(self.journal, self.owner.name, self.worker.adopt)
         self.door.outside = Outside(
             self._call, check_mock, lambda reader, text: read_text(reader.resource or "", reader.options, text)
         )
         self.client = Client(self.door)
         self._reading = threading.Lock()
-        self.services.own["stepfunctions"] = self._own
+        self.services.own["stepfunctions"] = Own(self._own, input_shape)
+        self.hands.watch = self._watch
 
     def perform(self, action: str, request: Request) -> Answer | Written:
         """An action of the Step Functions API, from any thread but the loop's."""
@@ -101,15 +106,32 @@ class Engine:
             answer = work() if action in ALONE else self.worker.ask(work)
         if not isinstance(answer, Later):
             return answer
-        ended, later = threading.Event(), answer
-        self.worker.ask(lambda: self.worker.when_ended(later.execution, ended.set))
-        ended.wait(LONGEST)
+        if answer.execution is None:
+            return self._patiently(work, answer)
+        ended, later, number = threading.Event(), answer, answer.execution
+        self.worker.ask(lambda: self.worker.when_ended(number, ended.set))
+        ended.wait(later.seconds)
         return self.worker.ask(later.answer)
 
     @cached_property
     def _reader(self) -> Door:
         """A connection of its own: a page of history and an execution under way do not wait for each other."""
         return Door(Journal(self.folder), "")
+
+    def _patiently(self, work: Callable[[], Answer | Written | Later], answer: Later) -> Answer | Written:
+        """Try again whenever an activity has a task, here or in another process, until it is too late."""
+        until = time.monotonic() + answer.seconds
+        while time.monotonic() < until:
+            with self.worker.offered:
+                self.worker.offered.wait(GLANCE)
+            found = self.worker.ask(work)
+            if not isinstance(found, Later):
+                return found
+        return answer.answer()
+
+    def _watch(self, arn: str, tell: Callable[[], None]) -> None:
+        """Tell of the end of an execution that is under way here."""
+        self.worker.ask(lambda: self.worker.when_ended(self.row(arn).id, tell))
 
     def _own(self, action: str, request: Request) -> Answer:
         """The same as a Task asks for it: checked, and with times as boto3 has them."""
@@ -119,16 +141,11 @@ class Engine:
     def _call(self, call: Call, seconds: float) -> tuple[Payload | None, str | None, str | None]:
         """What TestState asks of a resource."""
         request = new_id()
-        timer = threading.Timer(seconds, self.functions.cancel, [request])
+        timer = threading.Timer(seconds, self.hands.cancel, [request])
         timer.start()
-        try:
-            process = self.functions.take(call.resource, request)
-            response = self.functions.invoke(process, call.arguments.text, request)
-        except (ResourceNotFoundException, OSError) as error:
-            return None, f"Lambda.{type(error).__name__}", str(error)
-        finally:
-            timer.cancel()
-        return None if response.text is None else Payload.parse(response.text), response.error, response.cause
+        *_, last = self.hands.perform(Work("", call.resource, call.arguments.text, request))
+        timer.cancel()
+        return None if last.text is None else Payload.parse(last.text), last.error, last.cause
 
     def register(self, pipeline: Pipeline, environment: dict[str, str]) -> str:
         """Make a pipeline's folder a Lambda function of this machine; its ARN."""

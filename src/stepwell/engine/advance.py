@@ -12,11 +12,11 @@ from stepwell.asl.states import check_result, enter, resume
 from stepwell.engine import mapruns
 from stepwell.engine.changes import Changes, Invocation, Reply, Timer
 from stepwell.engine.context import fork_of, scope_of
-from stepwell.engine.events import exit_details
+from stepwell.engine.events import HEARTBEAT, TOLD, exit_details
 from stepwell.engine.execution import BROKE, RUNNING, SUCCEEDED, Execution, fold, settle_branch
 from stepwell.engine.failure import evaluation_failed, fail, stop_frames
 from stepwell.engine.frames import CALLING, ENTERED, FORKED, MAPPING, RETRYING, WAITING, Frame, forked_of
-from stepwell.engine.tasks import scheduled, voice
+from stepwell.engine.tasks import CALLBACK, is_activity, is_submitted, scheduled, voice
 from stepwell.errors import StatesError
 
 __all__ = ["advance", "answer", "fold", "redrive", "start", "stop", "tick"]
@@ -66,14 +66,20 @@ def step(changes: Changes, frame: Frame, random: Random) -> None:
 def answer(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
     """What a call has come to: a result, or an error with its cause. Out of date answers change nothing."""
     changes = Changes(x, now)
-    caller = x.frames.get(reply.frame)
-    if x.status != RUNNING or caller is None or caller.call != reply.call or caller.phase != CALLING:
+    caller = _waiting(x, reply)
+    if caller is None:
         return changes
     changes.lost = reply.lost
-    stem, details = voice(_resource(caller))
+    return _answered(changes, caller, reply, random)
+
+
+def _answered(changes: Changes, caller: Frame, reply: Reply, random: Random) -> Changes:
+    resource = _resource(caller)
+    stem, details = voice(resource)
     reply = _checked(caller, reply)
     if reply.result is None:
-        changes.add(f"{stem}Failed", caller, details=(details or {}) | reply.blame())
+        begun = caller.submitted is not None or caller.told is not None or not is_submitted(resource)
+        changes.add(f"{stem}{'' if begun else 'Submit'}Failed", caller, details=(details or {}) | reply.blame())
         fail(changes, caller, reply.error, reply.cause, random)
     else:
         changes.add(f"{stem}Succeeded", caller, payload=reply.result, details=details)
@@ -96,6 +102,62 @@ def map_ended(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
         frame.phase = ENTERED
         _returned(changes, frame, reply.result, random, previous)
     return _go_on(changes, frame, random)
+
+
+def submitted(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
+    """The call has been made; what it has begun ends elsewhere, or has ended before we heard of it."""
+    changes = Changes(x, now)
+    caller = _waiting(x, reply)
+    if caller is not None:
+        changes.add("TaskSubmitted", caller, payload=reply.result, details=voice(_resource(caller)).details)
+        _time(changes, caller)
+        if caller.told is not None:
+            return _answered(changes, caller, told(caller), random)
+    return changes
+
+
+def tell(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
+    """The holder of a token has answered; that is kept until the call that gave it the token is known to be made."""
+    caller = _waiting(x, reply)
+    if caller is None or caller.submitted is not None or not _resource(caller).endswith(CALLBACK):
+        return answer(x, reply, now, random)
+    changes = Changes(x, now)
+    text = None if reply.result is None else reply.result.text
+    changes.note(TOLD, caller, {"output": text, "error": reply.error, "cause": reply.cause})
+    return changes
+
+
+def told(frame: Frame) -> Reply:
+    """What the holder of a frame's token has answered already."""
+    said = frame.told or {}
+    output = said.get("output")
+    result = None if output is None else Payload.parse(output)
+    return Reply(frame.call, frame.number, result, said.get("error"), said.get("cause"))
+
+
+def alive(x: Execution, reply: Reply, now: int, worker: str | None = None, begins: bool = False) -> Changes:
+    """A heartbeat; `begins`: a worker has taken an activity's task."""
+    changes = Changes(x, now)
+    caller = _waiting(x, reply)
+    if caller is not None and begins:
+        changes.add("ActivityStarted", caller, details=None if worker is None else {"workerName": worker})
+        _time(changes, caller)
+    elif caller is not None and caller.beat is not None:
+        changes.note(HEARTBEAT, caller, {})
+        _time(changes, caller)
+    return changes
+
+
+def _time(changes: Changes, frame: Frame) -> None:
+    if frame.due is not None:
+        changes.timers.append(Timer(frame.due, frame.number, frame.call))
+
+
+def _waiting(x: Execution, reply: Reply) -> Frame | None:
+    """The frame whose call is meant, while it waits for that call."""
+    caller = x.frames.get(reply.frame)
+    ours = caller is not None and caller.call == reply.call and caller.phase == CALLING
+    return caller if ours and x.status == RUNNING else None
 
 
 def _checked(caller: Frame, reply: Reply) -> Reply:
@@ -181,7 +243,7 @@ def _follow(changes: Changes, frame: Frame, outcome: Outcome, random: Random) ->
     if isinstance(outcome, Go):
         _exit(changes, frame, outcome)
     elif isinstance(outcome, Call):
-        _call(changes, frame, outcome)
+        _call(changes, frame, outcome, random)
     elif isinstance(outcome, Wait):
         frame.phase, frame.due = WAITING, outcome.until
         changes.timers.append(Timer(outcome.until, frame.number, frame.entered))
@@ -230,14 +292,19 @@ def _end(changes: Changes, frame: Frame, output: Payload) -> None:
         x.ready.append(parent)
 
 
-def _call(changes: Changes, frame: Frame, call: Call) -> None:
+def _call(changes: Changes, frame: Frame, call: Call, random: Random) -> None:
     """Announce the call and its start at once: what was on its way when we died counts as lost."""
+    activity = is_activity(call.resource)
+    if activity and not changes.execution.knows(call.resource):
+        missing = StatesError("States.Runtime", f"The activity {call.resource} does not exist.")
+        evaluation_failed(changes, frame, missing, random)
+        return
     type_, payload, details = scheduled(call)
     number = changes.add(type_, frame, payload=payload, details=details)
-    stem, repeated = voice(call.resource)
-    changes.add(f"{stem}Started", frame, details=repeated)
-    if frame.due is not None:
-        changes.timers.append(Timer(frame.due, frame.number, number))
+    if not activity:
+        stem, repeated = voice(call.resource)
+        changes.add(f"{stem}Started", frame, details=repeated)
+    _time(changes, frame)
     changes.invocations.append(
         Invocation(number, frame.number, frame.here.name, call.resource, call.arguments, call.timeout)
     )

@@ -21,7 +21,7 @@ class Invocation(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a call has come to: a result, or an error and its cause."""
+    """What a call has come to: a result, or an error and its cause; both may be missing."""
 
     call: int
     frame: int

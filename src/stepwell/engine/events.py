@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from stepwell.asl.assign import Assigned
 from stepwell.asl.payload import Payload, dumps
 
-# A fact of ours, kept beside the event that it follows and never shown: which retrier answers a failure, and when.
-RETRY = "Retry"
+# Facts of ours, kept beside the event that they follow and never shown: which retrier answers a failure, and when; that
+# a task is alive; what the holder of a token has answered before its call was.
+RETRY, HEARTBEAT, TOLD = "Retry", "Heartbeat", "Told"
 
 
 class Event(NamedTuple):
@@ -44,9 +45,16 @@ SHAPES: dict[str, tuple[str, str]] = {
     "LambdaFunctionSucceeded": ("lambdaFunctionSucceededEventDetails", "output"),
     "LambdaFunctionFailed": ("lambdaFunctionFailedEventDetails", ""),
     "LambdaFunctionTimedOut": ("lambdaFunctionTimedOutEventDetails", ""),
+    "ActivityScheduled": ("activityScheduledEventDetails", "input"),
+    "ActivityStarted": ("activityStartedEventDetails", ""),
+    "ActivitySucceeded": ("activitySucceededEventDetails", "output"),
+    "ActivityFailed": ("activityFailedEventDetails", ""),
+    "ActivityTimedOut": ("activityTimedOutEventDetails", ""),
     "EvaluationFailed": ("evaluationFailedEventDetails", ""),
     "TaskScheduled": ("taskScheduledEventDetails", "parameters"),
     "TaskStarted": ("taskStartedEventDetails", ""),
+    "TaskSubmitted": ("taskSubmittedEventDetails", "output"),
+    "TaskSubmitFailed": ("taskSubmitFailedEventDetails", ""),
     "TaskSucceeded": ("taskSucceededEventDetails", "output"),
     "TaskFailed": ("taskFailedEventDetails", ""),
     "TaskTimedOut": ("taskTimedOutEventDetails", ""),
@@ -106,7 +114,9 @@ def exit_details(variables: Assigned | None) -> dict[str, Any] | None:
 
 
 # AWS writes these details even when they are empty.
-_ALWAYS_DETAILED = frozenset({"ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"})
+_ALWAYS_DETAILED = frozenset(
+    {"ActivityStarted", "ActivityFailed", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"}
+)
 
 
 def _shape(type_: str) -> tuple[str, str]:

@@ -4,13 +4,14 @@ A frame is one thread of control: the machine itself, a branch of a Parallel, an
 thing that changes them, for live events and for those read back after a crash alike, so the two cannot differ.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from stepwell.asl.machine import Machine, State
 from stepwell.asl.payload import Payload
-from stepwell.engine.events import RETRY, Event
+from stepwell.engine.events import HEARTBEAT, RETRY, TOLD, Event
 from stepwell.engine.frames import (
     CALLING,
     ENTERED,
@@ -25,6 +26,7 @@ from stepwell.engine.frames import (
     forked_of,
     parent_of,
 )
+from stepwell.engine.tasks import CALLBACK
 
 RUNNING, SUCCEEDED, BROKE, ABORTED, TIMED_OUT = "RUNNING", "SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"
 
@@ -40,6 +42,7 @@ class Execution:
         "frames",
         "id",
         "input",
+        "knows",
         "machine",
         "machine_arn",
         "name",
@@ -74,6 +77,7 @@ class Execution:
         self.frames: dict[int, Frame] = {0: self.root}
         self.forks: dict[int, Frame] = {}  # by the id of the event that opened them
         self.ready: deque[Frame] = deque()
+        self.knows: Callable[[str], bool] = lambda activity: True  # whether there is such an activity
 
     def apply(self, event: Event) -> None:
         """Let one event change the execution; events come in order."""
@@ -153,7 +157,7 @@ def _entered(x: Execution, event: Event) -> None:
     frame.entered = frame.last = event.id
     frame.entered_at, frame.before = event.time, event.previous
     frame.counts = [0] * len(state.retry) if state.retry else []
-    frame.phase, frame.due, frame.run = ENTERED, None, None
+    frame.phase, frame.due, frame.beat, frame.run = ENTERED, None, None, None
 
 
 def machines_of(state: State) -> tuple[Machine, ...]:
@@ -183,8 +187,29 @@ def _scheduled(x: Execution, event: Event) -> None:
     frame = x.frames[event.frame]
     frame.last = frame.call = event.id
     frame.phase = CALLING
-    limit = (event.details or {}).get("timeoutInSeconds")
-    frame.due = None if limit is None else event.time / 1000 + limit
+    details = event.details or {}
+    limit = details.get("timeoutInSeconds")
+    frame.due = frame.limit = None if limit is None else event.time / 1000 + limit
+    frame.beat, frame.submitted, frame.told = details.get("heartbeatInSeconds"), None, None
+
+
+def _submitted(x: Execution, event: Event) -> None:
+    frame = x.frames[event.frame]
+    frame.last, frame.submitted = event.id, event.payload
+    if frame.here.detail.resource.endswith(CALLBACK):
+        _alive(x, event)
+
+
+def _alive(x: Execution, event: Event) -> None:
+    """From now on, and from each heartbeat on, the next heartbeat is waited for."""
+    frame = x.frames[event.frame]
+    frame.last = frame.last if event.part else event.id
+    if frame.beat is not None:
+        frame.due = min(event.time / 1000 + frame.beat, frame.limit or math.inf)
+
+
+def _told(x: Execution, event: Event) -> None:
+    x.frames[event.frame].told = event.details
 
 
 def _went_on(x: Execution, event: Event) -> None:
@@ -303,6 +328,10 @@ _CHANGES: dict[str, Callable[[Execution, Event], Any]] = {
     "MapStateSucceeded": _nothing,
     "ParallelStateSucceeded": _nothing,
     "EvaluationFailed": _evaluation_failed,
+    "TaskSubmitted": _submitted,
+    "ActivityStarted": _alive,
+    HEARTBEAT: _alive,
+    TOLD: _told,
     RETRY: _retry,
 }
 

@@ -3,7 +3,7 @@
 from random import Random
 
 from stepwell.asl.jsonata import QueryFailed
-from stepwell.asl.retry import CatchAt, RetryAfter, caught
+from stepwell.asl.retry import HEARTBEAT_TIMEOUT, CatchAt, RetryAfter, caught
 from stepwell.asl.retry import answer as answer_to
 from stepwell.engine.changes import Changes, RunChange, Timer
 from stepwell.engine.context import scope_of
@@ -37,7 +37,9 @@ def located(state: str, entered: int, error: StatesError) -> str:
 def fail(changes: Changes, frame: Frame, error: str | None, cause: str | None, random: Random) -> None:
     """The frame's state has failed: its Retry may answer, then its Catch; else the frame fails."""
     state = frame.here
-    choice = answer_to(state, error or "", frame.counts, random) if state.retry or state.catch else None
+    late = error == "States.Timeout" and frame.beat is not None and frame.due != frame.limit
+    name = HEARTBEAT_TIMEOUT if late else error or ""
+    choice = answer_to(state, name, frame.counts, random) if state.retry or state.catch else None
     if isinstance(choice, RetryAfter):
         _retry(changes, frame, choice)
     elif isinstance(choice, CatchAt):

@@ -1,6 +1,6 @@
 """One thread of control: where it stands, and, in a Parallel or Map, what its children have answered so far."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stepwell.asl.machine import Machine, State
 from stepwell.asl.outcome import Fork
@@ -42,6 +42,7 @@ class Frame:
     """One thread of control and the state in which it stands."""
 
     __slots__ = (
+        "beat",
         "before",
         "call",
         "counts",
@@ -51,6 +52,7 @@ class Frame:
         "forked",
         "index",
         "last",
+        "limit",
         "machine",
         "number",
         "output",
@@ -59,6 +61,8 @@ class Frame:
         "raw",
         "run",
         "state",
+        "submitted",
+        "told",
         "variables",
     )
 
@@ -75,6 +79,10 @@ class Frame:
         self.entered = self.entered_at = self.before = self.call = 0
         self.run: Run | None = None  # the state's map run, also when that is over
         self.due: float | None = None  # epoch seconds: when a wait, a retry or a call's time is over
+        self.limit: float | None = None  # of a call, whatever heartbeats there are
+        self.beat: int | None = None  # seconds from one heartbeat of a call to the next
+        self.submitted: Payload | None = None  # what the call has answered, if that is not its end
+        self.told: dict[str, Any] | None = None  # its end, if that came before its answer
         self.counts: list[int] = []
         self.variables: Variables = NONE if parent is None else parent.variables  # outer ones too
         self.forked: Forked | None = None

@@ -6,6 +6,7 @@ from stepwell.asl.outcome import Call
 from stepwell.asl.payload import Payload
 
 LAMBDA_ARN = "arn:aws:lambda:"
+CALLBACK = ".waitForTaskToken"
 
 
 class Voice(NamedTuple):
@@ -16,12 +17,24 @@ class Voice(NamedTuple):
 
 
 _LAMBDA = Voice("LambdaFunction", None)
+_ACTIVITY = Voice("Activity", None)
+
+
+def is_activity(resource: str) -> bool:
+    return resource.split(":")[2:6:3] == ["states", "activity"]
+
+
+def is_submitted(resource: str) -> bool:
+    """The call is not over with its answer: a job or the holder of a token ends it."""
+    return resource.endswith((CALLBACK, ".sync", ".sync:2"))
 
 
 def voice(resource: str) -> Voice:
-    """A Lambda function by ARN has events of its own; everything else speaks as Task."""
+    """A Lambda function by ARN and an activity have events of their own; everything else speaks as Task."""
     if resource.startswith(LAMBDA_ARN):
         return _LAMBDA
+    if is_activity(resource):
+        return _ACTIVITY
     service, _, action = resource.rpartition(":::")[2].partition(":")
     if service == "aws-sdk":
         service, _, action = f"{service}:{action}".rpartition(":")
@@ -34,37 +47,9 @@ def scheduled(call: Call) -> tuple[str, Payload, dict[str, Any]]:
     fields: dict[str, Any] = {"resource": call.resource} if details is None else {**details, "region": "us-east-1"}
     if call.timeout is not None:
         fields["timeoutInSeconds"] = round(call.timeout)
-    if call.heartbeat is not None and details is not None:
+    if call.heartbeat is not None and stem != "LambdaFunction":
         fields["heartbeatInSeconds"] = round(call.heartbeat)
     if call.credentials is not None:
         fields["taskCredentials"] = {"roleArn": call.credentials.value.get("RoleArn")}
     fields["_resource"] = call.resource
     return f"{stem}Scheduled", call.arguments, fields
-
-
-def lambda_result(answer: Payload, request: str, date: str, trace: str) -> Payload:
-    """What `lambda:invoke` answers: what the function has returned, in the answer of Lambda's own API."""
-    headers = {
-        "Connection": "keep-alive",
-        "Content-Length": str(answer.size),
-        "Content-Type": "application/json",
-        "Date": date,
-        "X-Amz-Executed-Version": "$LATEST",
-        "x-amzn-Remapped-Content-Length": "0",
-        "x-amzn-RequestId": request,
-        "X-Amzn-Trace-Id": trace,
-    }
-    http = {
-        "AllHttpHeaders": {name: [value] for name, value in headers.items()},
-        "HttpHeaders": headers,
-        "HttpStatusCode": 200,
-    }
-    return Payload.of(
-        {
-            "ExecutedVersion": "$LATEST",
-            "Payload": answer.value,
-            "SdkHttpMetadata": http,
-            "SdkResponseMetadata": {"RequestId": request},
-            "StatusCode": 200,
-        }
-    )

@@ -47,6 +47,14 @@ class AliasRow(NamedTuple):
     updated: int
 
 
+class ActivityRow(NamedTuple):
+    """Work that programs elsewhere do, when they ask for it."""
+
+    arn: str
+    name: str
+    created: int
+
+
 def hash_of(definition: str) -> str:
     return hashlib.sha256(definition.encode()).hexdigest()
 
@@ -130,6 +138,30 @@ class Catalog:
     def delete_alias(self, machine: str, name: str) -> None:
         with self._store.transaction() as db:
             db.execute("DELETE FROM aliases WHERE machine = ? AND name = ?", (machine, name))
+
+    # Activities
+
+    def save_activity(self, activity: ActivityRow) -> None:
+        with self._store.transaction() as db:
+            db.execute("INSERT INTO activities VALUES (?, ?, ?)", activity)
+
+    def activities(self, after: str = "", limit: int = -1) -> list[ActivityRow]:
+        query = "SELECT * FROM activities WHERE name > ? ORDER BY name LIMIT ?"
+        with self._store.reading() as db:
+            return [ActivityRow(*row) for row in db.execute(query, (after, limit))]
+
+    def activity(self, arn: str) -> ActivityRow | None:
+        with self._store.reading() as db:
+            row = db.execute("SELECT * FROM activities WHERE arn = ?", (arn,)).fetchone()
+        return None if row is None else ActivityRow(*row)
+
+    def has_activity(self, arn: str) -> bool:
+        return self.activity(arn) is not None
+
+    def delete_activity(self, arn: str) -> None:
+        with self._store.transaction() as db:
+            for delete in ("activities WHERE arn", "tags WHERE resource", "tasks WHERE activity"):
+                db.execute(f"DELETE FROM {delete} = ?", (arn,))
 
     # Tags
 

@@ -10,6 +10,7 @@ from stepwell.asl.payload import Payload, dumps
 from stepwell.engine.changes import Changes, RunChange
 from stepwell.engine.events import Event
 from stepwell.engine.execution import RUNNING
+from stepwell.engine.tasks import is_activity
 from stepwell.errors import ExecutionAlreadyExists, OwnershipLost
 from stepwell.journal.catalog import Catalog
 from stepwell.journal.prune import Pruner
@@ -77,6 +78,7 @@ class Save(NamedTuple):
     redriven: int | None
     started: int | None = None  # None: as it was
     runs: Sequence[RunChange] = ()
+    offers: tuple[tuple[str, int], ...] = ()  # activities and the calls for which a worker is wanted
 
 
 def saved(number: int, changes: Changes) -> Save:
@@ -94,6 +96,7 @@ def saved(number: int, changes: Changes) -> Save:
         x.redriven_at or None,
         x.started_at,
         changes.runs,
+        tuple((each.resource, each.call) for each in changes.invocations if is_activity(each.resource)),
     )
 
 
@@ -145,6 +148,8 @@ class Journal:
                 for change in save.runs:
                     self.runs.change(db, save.id, change, save.events[-1].time)
                 db.executemany(_INSERT_EVENT, _rows(save.id, save.events))
+                for activity, call in save.offers:
+                    db.execute("INSERT INTO tasks VALUES (NULL, ?, ?, ?)", (activity, save.id, call))
             noted = [(number, *row) for number, row in invocations]
             db.executemany("INSERT OR REPLACE INTO invocations VALUES (?, ?, ?, ?, ?, ?)", noted)
 
@@ -198,7 +203,34 @@ class Journal:
                 db.executemany("DELETE FROM inbox WHERE id = ?", [(row[0],) for row in found])
         return [(number, kind, json.loads(body)) for _, number, kind, body in found]
 
+    # Tasks that somebody else works on
+
+    def take_task(self, activity: str) -> tuple[ExecutionRow, Event] | None:
+        """The activity's oldest task that is still wanted, as its Scheduled event; nobody else gets it any more."""
+        with self._store.transaction() as db:
+            take = (
+                "DELETE FROM tasks WHERE id = (SELECT min(id) FROM tasks WHERE activity = ?) RETURNING execution, call"
+            )
+            while row := db.execute(take, (activity,)).fetchone():
+                execution = self.execution_by_id(row[0])
+                if execution is not None and self.awaits(execution, row[1]) is not None:
+                    return execution, self.event(*row)
+        return None
+
+    def awaits(self, execution: ExecutionRow, call: int) -> int | None:
+        """The frame that waits for a call; None if none does, or its answer is in the inbox."""
+        if execution.status != RUNNING:
+            return None
+        with self._store.reading() as db:
+            row = db.execute(_AWAITS, {"x": execution.id, "call": call}).fetchone()
+        return None if row is None else row[0]
+
     # Reading
+
+    def event(self, number: int, at: int) -> Event:
+        query = f"SELECT {_EVENT} FROM events WHERE execution = ? AND id = ? AND part = 0"
+        with self._store.reading() as db:
+            return _event(db.execute(query, (number, at)).fetchone())
 
     def execution(self, arn: str) -> ExecutionRow | None:
         return self._one("arn = ?", arn)
@@ -265,6 +297,15 @@ class Journal:
 
 
 _SHOWN = "id, previous, time, type, name, payload, details"
+# A call is waited for until its frame has any event but those of its way, or an answer to it is kept or in the inbox.
+_AWAITS = """
+    SELECT frame FROM events AS own WHERE execution = :x AND id = :call AND part = 0 AND type GLOB '*Scheduled'
+    AND NOT EXISTS (
+        SELECT 1 FROM events WHERE execution = :x AND (id, part) > (:call, 0) AND frame = own.frame
+        AND type NOT IN ('TaskStarted', 'TaskSubmitted', 'ActivityStarted', 'Heartbeat'))
+    AND NOT EXISTS (
+        SELECT 1 FROM inbox WHERE execution = :x AND kind = 'answer' AND json_extract(body, '$.call') = :call)
+"""
 _EVENT = "id, part, previous, time, type, frame, name, payload, details"
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 

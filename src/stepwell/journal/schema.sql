@@ -137,9 +137,24 @@ CREATE TABLE invocations (
     PRIMARY KEY (execution, call)
 ) WITHOUT ROWID;
 
+CREATE TABLE activities (
+    arn     TEXT PRIMARY KEY,
+    name    TEXT NOT NULL,
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Calls of activities for which a worker is wanted, the oldest first; whoever takes one removes it.
+CREATE TABLE tasks (
+    id        INTEGER PRIMARY KEY,
+    activity  TEXT NOT NULL,         -- its ARN
+    execution INTEGER NOT NULL,
+    call      INTEGER NOT NULL       -- the id of the event that announced it
+);
+CREATE INDEX tasks_of_activity ON tasks (activity, id);
+
 CREATE TABLE inbox (
     id        INTEGER PRIMARY KEY,
     execution INTEGER NOT NULL,
-    kind      TEXT NOT NULL,         -- stop
+    kind      TEXT NOT NULL,         -- stop; begin, heartbeat or answer of a task
     body      TEXT NOT NULL
 );

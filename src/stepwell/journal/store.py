@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stepwell.errors import JournalError
 
-VERSION = 3
+VERSION = 4
 SYNCHRONOUS = "FULL"  # a commit is on the disk when it returns; a benchmark measures what that costs
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _MIGRATIONS = Path(__file__).with_name("migrations")  # N.sql: from version N - 1 to version N

@@ -108,7 +108,7 @@ class FunctionProcess:
         except Gone:
             response = self._died(request_id)
         except _InitFailed as failure:
-            response = _failed(str(failure))
+            response = blamed(str(failure))
             self._end()
         ms = max(1, round((time.monotonic() - begun) * 1000))
         response = response._replace(ms=ms, mb=self._peak_mb())
@@ -142,7 +142,7 @@ class FunctionProcess:
             if request.path == f"{API}/invocation/{request_id}/response":
                 return Response(text, None, None, 0, None)
             if request.path == f"{API}/invocation/{request_id}/error":
-                return _failed(self._shown(text))
+                return blamed(self._shown(text))
         return self._timed_out(request_id)
 
     def _shown(self, text: str) -> str:
@@ -159,12 +159,12 @@ class FunctionProcess:
     def _timed_out(self, request_id: str) -> Response:
         self._end()
         text = f"RequestId: {request_id} Error: Task timed out after {self.function.timeout:.2f} seconds"
-        return _failed(_blame("Sandbox.Timedout", text))
+        return blamed(_blame("Sandbox.Timedout", text))
 
     def _died(self, request_id: str) -> Response:
         code = self._process.wait()
         how = f"signal: {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-        return _failed(_blame("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: {how}"))
+        return blamed(_blame("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: {how}"))
 
     def _peak_mb(self) -> int | None:
         """The most memory that the process has ever held; None where the system does not tell."""
@@ -218,10 +218,13 @@ def _blame(name: str, message: str) -> str:
     return json.dumps({"errorType": name, "errorMessage": message}, separators=(",", ":"))
 
 
-def _failed(cause: str) -> Response:
-    """The error's name is in Lambda's own account of it."""
+def blamed(cause: str) -> Response:
+    """A failure in Lambda's own account of it, which names the error."""
     try:
-        name = json.loads(cause).get("errorType") or "Lambda.Unknown"
-    except (ValueError, AttributeError):
+        name = json.loads(cause)["errorType"]
+    except (ValueError, LookupError, TypeError):
         name = "Lambda.Unknown"
+        cause = (
+            f"The cause could not be determined because Lambda did not return an error type. Returned payload: {cause}"
+        )
     return Response(None, name, cause, 0, None)

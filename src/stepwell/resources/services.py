@@ -9,13 +9,29 @@ import os
 import threading
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from stepwell.errors import ConfigurationError, ServiceError
 
 Params = dict[str, Any]
 Perform = Callable[[str, Params], Params]  # an action by its AWS name, with the request and answer that botocore has
 Call = Callable[[str, str, Params], Params]
+
+
+class Own(NamedTuple):
+    """A service of this machine; `shape` is that of an action's request."""
+
+    perform: Perform
+    shape: Callable[[str], Any]
+
+
+class Shapes(NamedTuple):
+    """Of an action's request and answer, where there is a model of it."""
+
+    input: Any
+    output: Any
+    own: bool = False
+
 
 REGION = "us-east-1"
 
@@ -36,7 +52,7 @@ class Services:
     """Used from many threads. A service is named as botocore or as a Task's Resource names it."""
 
     def __init__(self) -> None:
-        self.own: dict[str, Perform] = {}  # by botocore's name of the service
+        self.own: dict[str, Own] = {}  # by botocore's name of the service
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -47,7 +63,7 @@ class Services:
     def __call__(self, service: str, action: str, params: Params) -> Params:
         """The answer as botocore shapes it. Raises ServiceError where the service refuses or cannot be reached."""
         if self.is_own(service):
-            return self.own[_NAMES.get(service, service)](upper(action), params)
+            return self.own[_NAMES.get(service, service)].perform(upper(action), params)
         client = self._client(service)
         from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
@@ -61,12 +77,18 @@ class Services:
             raise ServiceError("SdkClientException", str(error), http=0) from None
         return answer
 
-    def operation(self, service: str, action: str) -> Any:
-        """botocore's model of an action."""
+    def shapes(self, service: str, action: str) -> Shapes:
+        if self.is_own(service):
+            return Shapes(self.own[_NAMES.get(service, service)].shape(upper(action)), None, own=True)
         model = service_model(service)
         if upper(action) not in model.operation_names:
             raise ConfigurationError(f"the service {service} has no action {action}")
-        return model.operation_model(upper(action))
+        operation = model.operation_model(upper(action))
+        return Shapes(operation.input_shape, operation.output_shape)
+
+    def service_id(self, service: str) -> str:
+        name: str = service_model(service).service_id
+        return name
 
     def _client(self, service: str) -> Any:
         with self._lock:

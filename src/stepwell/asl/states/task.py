@@ -40,7 +40,7 @@ def _compile(reader: Reader, branch: Branch) -> _Detail:
 
 def _called(resource: str) -> str:
     """The service of an integration (`arn:aws:states:::lambda:invoke` is lambda), else the ARN."""
-    parts = resource.split(":")
+    parts = resource.removesuffix(":2").split(":")
     return ":".join(parts[5:-1]) if parts[2:5] == ["states", "", ""] else resource
 
 

@@ -1,0 +1,96 @@
+"""Activities, and the tasks that others work on: a token says which, and its holder how it has ended."""
+
+import json
+
+from stepwell.api.arns import ACCOUNT, REGION, check_arn, check_name
+from stepwell.api.door import Answer, Door, Later, Request, page, size_of, token_of
+from stepwell.api.jackson import complaint
+from stepwell.api.tags import pairs
+from stepwell.engine.tokens import read_token, token
+from stepwell.errors import ActivityDoesNotExist, InvalidOutput, InvalidToken, TaskTimedOut
+from stepwell.journal.catalog import ActivityRow
+
+PATIENCE = 60  # seconds that GetActivityTask waits, as on AWS
+
+
+def create_activity(door: Door, request: Request) -> Answer:
+    """The same name again is the same activity."""
+    name = check_name(request["name"])
+    arn = f"arn:aws:states:{REGION}:{ACCOUNT}:activity:{name}"
+    row = door.journal.catalog.activity(arn)
+    if row is None:
+        row = ActivityRow(arn, name, door.now())
+        door.journal.catalog.save_activity(row)
+        door.journal.catalog.tag(arn, pairs(request.get("tags") or []))
+    return {"activityArn": arn, "creationDate": row.created / 1000}
+
+
+def delete_activity(door: Door, request: Request) -> Answer:
+    """That there is none is no mistake."""
+    door.journal.catalog.delete_activity(check_arn(request["activityArn"], "activity"))
+    return {}
+
+
+def describe_activity(door: Door, request: Request) -> Answer:
+    return _shown(_activity(door, request))
+
+
+def list_activities(door: Door, request: Request) -> Answer:
+    limit = size_of(request)
+    rows = door.journal.catalog.activities(token_of(request) or "", limit + 1)
+    return page("activities", [_shown(row) for row in rows], limit, [row.name for row in rows])
+
+
+def get_activity_task(door: Door, request: Request) -> Answer | Later:
+    """The oldest task that waits for a worker; without one the answer is empty after a minute."""
+    arn = _activity(door, request).arn
+    taken = door.journal.take_task(arn)
+    if taken is None:
+        return Later(None, dict, PATIENCE)
+    execution, event = taken
+    began = {"call": event.id, "frame": event.frame}
+    worker = {"worker": request["workerName"]} if "workerName" in request else {}
+    door.journal.post(execution.id, "begin", began | worker)
+    text = "{}" if event.payload is None else event.payload.text
+    return {"taskToken": token(execution.arn, execution.started, event.id), "input": text}
+
+
+def send_task_success(door: Door, request: Request) -> Answer:
+    return _tell(door, request, "answer", {"output": request["output"]})
+
+
+def send_task_failure(door: Door, request: Request) -> Answer:
+    return _tell(door, request, "answer", {key: request[key] for key in ("error", "cause") if key in request})
+
+
+def send_task_heartbeat(door: Door, request: Request) -> Answer:
+    return _tell(door, request, "heartbeat", {})
+
+
+def _tell(door: Door, request: Request, kind: str, word: Answer) -> Answer:
+    """Put word of a task into the inbox of its execution's owner, if it is still waited for."""
+    arn, call = read_token(request["taskToken"]) or ("", 0)
+    execution = door.journal.execution(arn)
+    if execution is None or token(arn, execution.started, call) != request["taskToken"]:
+        raise InvalidToken("Invalid Token: 'Invalid token'")
+    try:
+        json.loads(word.get("output", "{}"))
+    except (ValueError, RecursionError):
+        raise InvalidOutput(f"Invalid Output: '{complaint(word['output'])}'") from None
+    frame = door.journal.awaits(execution, call)
+    if frame is None:
+        raise TaskTimedOut
+    door.journal.post(execution.id, kind, {"call": call, "frame": frame} | word)
+    return {}
+
+
+def _activity(door: Door, request: Request) -> ActivityRow:
+    arn = check_arn(request["activityArn"], "activity")
+    row = door.journal.catalog.activity(arn)
+    if row is None:
+        raise ActivityDoesNotExist(f"Activity Does Not Exist: '{arn}'")
+    return row
+
+
+def _shown(row: ActivityRow) -> Answer:
+    return {"activityArn": row.arn, "name": row.name, "creationDate": row.created / 1000}

@@ -1,0 +1,32 @@
+"""This machine's own Step Functions and Lambda as a service that tasks call: the shapes of its requests."""
+
+from typing import Any
+
+from stepwell.api.validation import INPUTS, SHAPES
+from stepwell.errors import UnknownOperationException
+
+
+class Shape:
+    """A shape of `shapes.py`, looked at as botocore's are."""
+
+    def __init__(self, name: str) -> None:
+        self.type_name, self._facts = SHAPES[name]
+
+    @property
+    def members(self) -> dict[str, "Shape"]:
+        return {name: Shape(shape) for name, shape in self._facts["members"].items()}
+
+    @property
+    def member(self) -> "Shape":
+        return Shape(self._facts["member"])
+
+    @property
+    def value(self) -> "Shape":
+        return Shape(self._facts["value"])
+
+
+def input_shape(action: str) -> Any:
+    """Of an action by AWS's name; that of a Lambda action begins with `Lambda.`."""
+    if action not in INPUTS:
+        raise UnknownOperationException(f"The action {action} is not served here")
+    return Shape(INPUTS[action])

@@ -1,0 +1,105 @@
+"""Between JSON as a state writes and reads it and the parameters and answers of a service's API, by its model.
+
+Two families of names: AWS SDK integrations have those of the Java SDK (`DBName` is `DbName`), optimised ones those of
+the API with a capital first letter. Where the API wants text and the state has a value, its JSON is sent.
+"""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from stepwell.errors import ServiceError
+from stepwell.resources.services import upper
+
+Name = Callable[[str], str]
+
+
+class Shape(Protocol):
+    """A shape of botocore's: of a `structure`'s members, a `list`'s or `map`'s items, or a plain value."""
+
+    type_name: str
+    members: Any
+    member: Any
+    value: Any
+
+
+def java(name: str) -> str:
+    """The leading capitals but the last become small, unless all of the name is: `DBName` is DbName, `ETag` ETag."""
+    if name == "NULL":
+        return "Nul"
+    lead = re.match(r"[A-Z]*", name)[0]  # type: ignore[index]
+    ends = name[len(lead) : len(lead) + 1].islower()
+    return upper(lead[: -1 if ends else None].lower()) + name[len(lead) - ends :] if len(lead) > 1 else upper(name)
+
+
+def class_name(service_id: str) -> str:
+    """How the Java SDK names a service: `DynamoDB` is DynamoDb, `SFN` Sfn, `API Gateway` ApiGateway."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z]\w)|(?<=[A-Z])(?=[A-Z][a-z])", " ", service_id)
+    return "".join(word.capitalize() for word in re.split(r"[^A-Za-z0-9]+", words))
+
+
+def request(shape: Shape | None, value: Any, name: Name) -> Any:
+    """A state's JSON as the API takes it. Raises ServiceError for a field that it does not have."""
+    if shape is None:
+        return {}
+    kind = shape.type_name
+    if kind == "structure" and isinstance(value, dict):
+        return {key: request(shape.members[key], item, name) for key, item in _members(shape, value, name)}
+    if kind == "list" and isinstance(value, list):
+        return [request(shape.member, item, name) for item in value]
+    if kind == "map" and isinstance(value, dict):
+        return {key: request(shape.value, item, name) for key, item in value.items()}
+    if kind in ("string", "blob") and not isinstance(value, str):
+        value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return value.encode() if kind == "blob" else value
+
+
+def _members(shape: Shape, value: dict[str, Any], name: Name) -> list[tuple[str, Any]]:
+    """What is null counts as not given."""
+    known = {name(member): member for member in shape.members} | {upper(member): member for member in shape.members}
+    for key in value:
+        if key not in known:
+            raise ServiceError("ValidationException", f'The field "{key}" is not supported by Step Functions', http=0)
+    return [(known[key], item) for key, item in value.items() if item is not None]
+
+
+def answer(shape: Shape | None, value: Any, name: Name, moment: Callable[[datetime], Any]) -> Any:
+    """An API's answer as the state sees it."""
+    kind = shape.type_name if shape is not None else ""
+    if shape is not None and kind == "structure":
+        known = [(key, item) for key, item in value.items() if key in shape.members and item is not None]
+        return {name(key): answer(shape.members[key], item, name, moment) for key, item in known}
+    if shape is not None and kind == "list":
+        return [answer(shape.member, item, name, moment) for item in value]
+    if shape is not None and kind == "map":
+        return {key: answer(shape.value, item, name, moment) for key, item in value.items()}
+    return moment(value) if isinstance(value, datetime) else _text(value) if kind == "blob" else value
+
+
+def loose(value: Any, moment: Callable[[datetime], Any]) -> Any:
+    """The same for an answer without a model, in which every object has the API's names."""
+    if isinstance(value, dict):
+        return {upper(key): loose(item, moment) for key, item in value.items()}
+    if isinstance(value, list):
+        return [loose(item, moment) for item in value]
+    return moment(value) if isinstance(value, datetime) else value
+
+
+def _text(value: Any) -> str:
+    """Bytes are text where they can be."""
+    data: bytes = value if isinstance(value, bytes) else value.read()
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return b64encode(data).decode()
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
