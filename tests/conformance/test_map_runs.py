@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from tests.api.served import ROLE, Served, end_of
+from tests.api.served import ROLE, end_of
 from tests.conformance.test_recorded import RECORDED
-from tests.fake import ACCOUNT, fake_aws
+from tests.s3 import served_with_s3
 
 pytestmark = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded cases are not beside this project")
 FOLDERS = ("scenarios", "test_sfn_api_map_run")
@@ -38,29 +37,10 @@ def neighbour(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def fake() -> Iterator[str]:
-    with fake_aws() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def s3(fake: str) -> Any:
-    client = boto3.client("s3", endpoint_url=fake, region_name="us-east-1", **KEYS)
-    client.create_bucket(Bucket=BUCKET)
-    return client
-
-
-@pytest.fixture(scope="module")
-def sfn(fake: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in (ACCOUNT | {"AWS_ENDPOINT_URL_S3": fake}).items():
-            patch.setenv(name, value)
-        served = Served(tmp_path_factory.mktemp("served"))
-    yield served.client()
-    assert served.end() == 0
-
-
-KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
+    """Of Step Functions and of S3."""
+    with served_with_s3(tmp_path_factory.mktemp("served"), BUCKET) as made:
+        yield made
 
 
 def differences(expected: Any, answer: Any, ignored: list[str]) -> list[str]:
@@ -76,7 +56,8 @@ def differences(expected: Any, answer: Any, ignored: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_recorded_map_that_reads_from_s3_has_the_history_of_aws(name: str, s3: Any, sfn: Any) -> None:
+def test_a_recorded_map_that_reads_from_s3_has_the_history_of_aws(name: str, clients: tuple[Any, Any]) -> None:
+    sfn, s3 = clients
     case, source = CASES[name], neighbour(name)
     for step in source["steps"]:
         if step.get("op") == "PutObject":

@@ -253,6 +253,26 @@ def test_a_redriven_run_goes_on_in_the_visits_that_had_not_succeeded(history: Bu
     assert [len(visit.attempts) for visit in read.visits] == [0, 2, 2]
 
 
+def test_a_map_run_that_is_redriven_goes_on_in_its_maps_visit(history: Build) -> None:
+    events = [
+        ("ExecutionStarted", 0, INPUT),
+        ("MapStateEntered", 0, entered("Rows")),
+        ("MapStateStarted", 2, {"length": 1}),
+        ("MapRunStarted", 3, {"mapRunArn": "run"}),
+        ("MapRunFailed", 4, {"error": "E", "cause": "why"}),
+        ("MapStateFailed", 5),
+        ("ExecutionFailed", 6, {"error": "E", "cause": "why"}),
+        ("ExecutionRedriven", 7, {"redriveCount": 1}),
+        ("MapRunRedriven", 8, {"mapRunArn": "run", "redriveCount": 1}),
+        ("MapRunSucceeded", 9),
+        ("MapStateSucceeded", 10),
+        ("MapStateExited", 10, exited("Rows")),
+        ("ExecutionSucceeded", 12, {"output": "[]"}),
+    ]
+    assert told(story(history(events[:7]))) == [("Rows", FAILED)]
+    assert told(story(history(events))) == [("Rows", SUCCEEDED)]
+
+
 def test_the_last_page_of_a_history_is_read_as_far_as_it_goes(history: Build) -> None:
     read = story(history(CAUGHT_BY_FAIL)[4:])
     assert (read.started, read.status) == (None, FAILED)

@@ -173,6 +173,12 @@ class Reading:
             self.forsaken.remove(visit)
         return visit
 
+    def run_redriven(self, event: Event, _: Visit | None) -> Visit | None:
+        visit = next((visit for visit in self.forsaken if visit.type == "Map"), None)
+        if visit is not None:
+            self.forsaken.remove(visit)
+        return visit
+
     def call_succeeded(self, event: Event, here: Visit | None) -> Visit | None:
         if here is not None:
             here.attempt_ended(event["timestamp"], SUCCEEDED)
@@ -230,6 +236,7 @@ class Reading:
 _CHANGES: tuple[tuple[str, Callable[[Reading, Event, Visit | None], Visit | None]], ...] = (
     ("ExecutionStarted", Reading.started),
     ("ExecutionRedriven", Reading.redriven),
+    ("MapRunRedriven", Reading.run_redriven),
     *((type_, Reading.ended) for type_ in _ENDS),
     ("StateEntered", Reading.entered),
     ("StateExited", Reading.exited),
