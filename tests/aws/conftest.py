@@ -16,6 +16,7 @@ import pytest
 
 from stepwell.aws.session import Session
 from tests.e2e.conftest import visits  # noqa: F401  a fixture
+from tests.progress.conftest import endpoint, gate, table  # noqa: F401  fixtures
 
 ROOT = Path(__file__).parents[2]
 AWS = Path(sys.executable).with_name("aws")
@@ -93,8 +94,12 @@ def installed() -> Path:
     return home / "bin" / "ministack"
 
 
-@pytest.fixture
-def fake(ministack_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def fake(ministack_url: str, tmp_path: Path) -> Fake:
     return Fake(tmp_path, ministack_url)

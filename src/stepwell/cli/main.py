@@ -28,6 +28,7 @@ COMMANDS = {
     "check": "look for mistakes without running anything",
     "serve": "serve the Step Functions and Lambda APIs to boto3 and `aws`",
     "package": "make the zip for Lambda",
+    "template": "print the CloudFormation template",
     "compile": "print the state machine (Amazon States Language)",
     "graph": "print the state machine as a Mermaid graph",
     "db": "start, stop, or open the embedded PostgreSQL",
