@@ -7,6 +7,7 @@ children's, so after a crash it goes on from there; items that had not all been 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from itertools import islice
 from random import Random
@@ -20,7 +21,7 @@ from stepwell.engine.frames import Frame
 from stepwell.engine.mapruns import EXCEEDED, Tally, plan_of, too_large
 from stepwell.errors import ServiceStopped, StatesError
 from stepwell.journal.journal import Journal
-from stepwell.journal.runs import ChildRow, RunRow
+from stepwell.journal.runs import PENDING, PENDING_REDRIVE, ChildRow, RunRow
 from stepwell.resources.items import read
 from stepwell.resources.results import LARGEST, gather, write
 from stepwell.resources.services import Call
@@ -37,18 +38,20 @@ class Loop(Protocol):
     def launch(self, number: int) -> None: ...
     def halt(self, number: int) -> None: ...
     def map_run_ended(self, parent: int, reply: Reply) -> None: ...
+    def guarded(self, number: int) -> AbstractContextManager[None]: ...
 
 
 class Active:
     """A map run under way."""
 
-    __slots__ = ("frame", "plan", "queue", "row", "seen", "state", "tally")
+    __slots__ = ("frame", "plan", "queue", "row", "seen", "state", "tally", "waiting")
 
     def __init__(self, row: RunRow, frame: int, plan: Plan) -> None:
         self.row, self.frame, self.plan = row, frame, plan
         self.tally = Tally(row.concurrency, row.tolerated_count, row.tolerated_percentage)
         self.queue: deque[ChildRow] = deque()  # the next ones to start
-        self.seen = 0  # the last child that has been in the queue
+        self.waiting = [PENDING_REDRIVE, PENDING]  # whether those of a status are to be put into the queue yet,
+        self.seen = 0  # and the last of them that has been in it
         self.state = FILLING
 
     def failed(self, error: str | None, cause: str | None) -> Reply:
@@ -94,8 +97,13 @@ class MapRuns:
 
     def work(self, more_time: Callable[[], bool]) -> bool:
         """Start children, end runs; True: there is more to do at once."""
-        hurried = [self._go_on(run, more_time) for run in list(self._active.values())]
-        return any(hurried)
+        hurried = False
+        for number, run in list(self._active.items()):
+            with self._loop.guarded(run.row.execution):
+                hurried |= self._go_on(run, more_time)
+                continue
+            del self._active[number]  # it has been put aside
+        return hurried
 
     # A run's life
 
@@ -159,9 +167,12 @@ class MapRuns:
         self._run_of[child] = run
 
     def _has_next(self, run: Active) -> bool:
-        if not run.queue:
-            run.queue.extend(self._journal.runs.waiting(run.row.id, run.seen))
-            run.seen = run.queue[-1].id if run.queue else run.seen
+        while not run.queue and run.waiting:
+            run.queue.extend(self._journal.runs.waiting(run.row.id, run.waiting[0], run.seen))
+            if run.queue:
+                run.seen = run.queue[-1].id
+            else:
+                run.waiting, run.seen = run.waiting[1:], 0
         return bool(run.queue)
 
     def _gather(self, run: Active) -> bool:
@@ -187,7 +198,7 @@ class MapRuns:
 
     def _records(self, run: Active, ask: Callable[[Callable[[], Any]], Any]) -> Iterator[dict[str, Any]]:
         """The children in the order of their items, as result files have them; some at a time."""
-        after = 0
+        after = run.row.execution
         while page := ask(partial(self._journal.runs.children, run.row.id, after)):
             yield from (child.record(run.row.arn) for child in page)
             after = page[-1].id
@@ -210,6 +221,7 @@ class MapRuns:
                 return
             except Exception as error:
                 fault = error if isinstance(error, StatesError) else StatesError("States.Runtime", repr(error))
-                self._loop.ask(lambda: self._end(run, run.failed(fault.name, fault.cause)))
+                with suppress(ServiceStopped):
+                    self._loop.ask(lambda: self._end(run, run.failed(fault.name, fault.cause)))
 
         threading.Thread(target=guarded, daemon=True).start()

@@ -183,7 +183,7 @@ class Worker:
             if estate is None:
                 continue
             for number in self._journal.inherit(owner, self._owner.name):
-                with self._guarded(number):
+                with self.guarded(number):
                     self.adopt(number)
                 count += 1
             estate.close(finished=True)
@@ -212,7 +212,7 @@ class Worker:
         row, now = self._journal.execution_by_id(number), self._now()
         if row is None:
             return
-        with self._guarded(number):
+        with self.guarded(number):
             execution = self._owned[number] = self._blank(row)
             if row.status == PENDING:
                 changes = start(execution, row.input, now)
@@ -228,7 +228,7 @@ class Worker:
     def map_run_ended(self, parent: int, reply: Reply) -> None:
         execution = self._owned.get(parent)
         if execution is not None:
-            with self._guarded(parent):
+            with self.guarded(parent):
                 self._keep(parent, map_ended(execution, reply, self._now(), self._random))
 
     # The loop
@@ -326,7 +326,7 @@ class Worker:
             self._invocations.append((news.id, row))
         if step.kind != "began" and execution is not None:
             come = answer if step.kind == "ended" else submitted
-            with self._guarded(news.id):
+            with self.guarded(news.id):
                 self._keep(news.id, come(execution, news.reply, self._now(), self._random))
 
     def _read_inbox(self) -> None:
@@ -338,7 +338,7 @@ class Worker:
             if kind == "limits":
                 self._runs.limited(body["run"])
                 continue
-            with self._guarded(number):
+            with self.guarded(number):
                 self._keep(number, self._granted(self._owned[number], kind, body))
 
     def _granted(self, execution: Execution, kind: str, body: dict[str, Any]) -> Changes:
@@ -358,7 +358,7 @@ class Worker:
             _, number, timer = heappop(self._timers)
             execution = self._owned.get(number)
             if execution is not None:
-                with self._guarded(number):
+                with self.guarded(number):
                     self._keep(number, tick(execution, timer, self._now(), self._random))
 
     def _advance(self, until: float) -> None:
@@ -366,7 +366,7 @@ class Worker:
         while self._ready:
             number = next(iter(self._ready))
             execution = self._ready.pop(number)
-            with self._guarded(number):
+            with self.guarded(number):
                 self._keep(number, advance(execution, self._now(), self._random))
             if self._clock() > until:
                 return
@@ -384,7 +384,7 @@ class Worker:
             self._ready[number] = execution
 
     @contextmanager
-    def _guarded(self, number: int) -> Iterator[None]:
+    def guarded(self, number: int) -> Iterator[None]:
         """A fault of ours in one execution: where others depend on this loop it is put aside, else it is raised."""
         try:
             yield
@@ -417,7 +417,8 @@ class Worker:
         if self.observer is not None and changes.events:
             self.observer(execution, changes.events)
         for change in changes.runs:
-            self._runs.changed(number, execution, change)
+            with self.guarded(number):
+                self._runs.changed(number, execution, change)
 
     def _invoke(self, number: int, arn: str, invocation: Invocation) -> None:
         """Begin a call, unless it is a task that a worker will come for."""

@@ -240,3 +240,14 @@ def test_a_run_survives_the_server(serve: Callable[[], Served]) -> None:
     for child in children:
         ids = [event["id"] for event in sfn.get_execution_history(executionArn=child["executionArn"])["events"]]
         assert ids == [1, 2, 3, 4]
+
+
+def test_an_express_child_waits_for_nobody_and_an_express_machine_has_no_children(sfn: Any) -> None:
+    waits = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "End": True}
+    refused = (
+        (distributed({"StartAt": "W", "States": {"W": waits}}, True), "STANDARD", "'.waitForTaskToken'"),
+        (distributed(PASS), "EXPRESS", "the DISTRIBUTED mode of Map at /States/M/ItemProcessor/ProcessorConfig/Mode"),
+    )
+    for definition, type_, told in refused:
+        with pytest.raises(sfn.exceptions.InvalidDefinition, match=told):
+            sfn.create_state_machine(name="refused", definition=definition, roleArn=ROLE, type=type_)

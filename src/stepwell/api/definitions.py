@@ -40,28 +40,36 @@ def validate_state_machine_definition(_door: Door, request: Request) -> Answer:
 
 def _examined(text: str, type_: str) -> tuple[Machine | None, list[Problem]]:
     machine, problems = examine(text)
-    if type_ == "EXPRESS" and not any(problem.code == "INVALID_JSON_DESCRIPTION" for problem in problems):
-        problems = problems + list(_refused_in_express(json.loads(text), ""))
+    if not any(problem.code == "INVALID_JSON_DESCRIPTION" for problem in problems):
+        problems = problems + list(_refused_in_express(json.loads(text), "", type_ == "EXPRESS"))
     return machine, problems
 
 
-def _refused_in_express(machine: Any, at: str) -> Iterator[Problem]:
-    """An Express workflow waits for nobody: neither callbacks nor jobs nor activities."""
+def _refused_in_express(machine: Any, at: str, express: bool) -> Iterator[Problem]:
+    """An Express workflow, or child of a map run, waits for nobody: neither callbacks nor jobs nor activities."""
     states = machine.get("States") if isinstance(machine, dict) else None
     for name, state in states.items() if isinstance(states, dict) else ():
         if not isinstance(state, dict):
             continue
         here = f"{at}/States/{name}"
-        told = _refusal(state.get("Resource")) if state.get("Type") == "Task" else None
+        told = _refusal(state.get("Resource")) if express and state.get("Type") == "Task" else None
         if told:
             yield Problem(
                 "SCHEMA_VALIDATION_FAILED", f"Express state machine does not support {told}", f"{here}/Resource"
             )
         for field in ("Iterator", "ItemProcessor"):
-            yield from _refused_in_express(state.get(field), f"{here}/{field}")
+            inner = state.get(field)
+            config = inner.get("ProcessorConfig") if isinstance(inner, dict) else None
+            config = config if isinstance(config, dict) else {}
+            if express and config.get("Mode") == "DISTRIBUTED":
+                what = "Express state machine does not support the DISTRIBUTED mode of Map"
+                yield Problem("SCHEMA_VALIDATION_FAILED", what, f"{here}/{field}/ProcessorConfig/Mode")
+            yield from _refused_in_express(
+                inner, f"{here}/{field}", express or config.get("ExecutionType") == "EXPRESS"
+            )
         branches = state.get("Branches")
         for index, branch in enumerate(branches if isinstance(branches, list) else ()):
-            yield from _refused_in_express(branch, f"{here}/Branches[{index}]")
+            yield from _refused_in_express(branch, f"{here}/Branches[{index}]", express)
 
 
 def _refusal(resource: Any) -> str | None:

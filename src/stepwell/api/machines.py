@@ -93,6 +93,8 @@ def describe_state_machine_for_execution(door: Door, request: Request) -> Answer
         **given(revisionId=row.revision),
         **variable_references(text),
     }
+    if row.map_run is not None:
+        answer |= {"mapRunArn": door.journal.runs.by_id(row.map_run).arn, "label": row.machine.rpartition("/")[2]}
     return visible(request, answer)
 
 

@@ -16,6 +16,9 @@ _KEY = "execution = ? AND event = ?"
 PENDING, PENDING_REDRIVE = "PENDING", "PENDING_REDRIVE"
 
 
+PAGE = 500
+
+
 class RunRow(NamedTuple):
     """A map run as DescribeMapRun knows it. `total` is the number of its items, None until all have been read."""
 
@@ -146,15 +149,19 @@ class Runs:
         with self._store.reading() as db:
             return {row[0]: row[1:] for row in db.execute(query, (run,))}
 
-    def waiting(self, run: int, after: int, limit: int = 500) -> list[ChildRow]:
-        """The next children that are to be started, or started again, in order."""
-        return self.children(run, after, limit, f"AND status IN ('{PENDING}', '{PENDING_REDRIVE}')")
+    def waiting(self, run: int, status: str, after: int) -> list[ChildRow]:
+        """The next children that are to be started (PENDING) or started again (PENDING_REDRIVE), in order."""
+        return self._children("map_run = ? AND status = ? AND id > ?", run, status, after)
 
-    def children(self, run: int, after: int = 0, limit: int = 500, which: str = "") -> list[ChildRow]:
-        """All, in the order of their items."""
-        query = f"SELECT {', '.join(ChildRow._fields)} FROM executions WHERE map_run = ? AND id > ? {which} ORDER BY id"
+    def children(self, run: int, after: int) -> list[ChildRow]:
+        """A page of all, in the order of their items. They come after their parent, and are read in that order."""
+        return self._children("+map_run = ? AND id > ?", run, after)
+
+    def _children(self, condition: str, *values: Any) -> list[ChildRow]:
+        columns = ", ".join(ChildRow._fields)
         with self._store.reading() as db:
-            return [ChildRow(*row) for row in db.execute(f"{query} LIMIT ?", (run, after, limit))]
+            found = db.execute(f"SELECT {columns} FROM executions WHERE {condition} ORDER BY id LIMIT {PAGE}", values)
+            return [ChildRow(*row) for row in found]
 
     def _some(self, condition: str, *values: Any) -> list[RunRow]:
         with self._store.reading() as db:
