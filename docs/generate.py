@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Write docs/cli.md from the commands themselves, docs/language.md from the marks of the tests, and aws/ from what
-`stepwell new` makes: `python docs/generate.py`; with --check, only say which is stale.
+"""Write docs/cli.md from the commands themselves, docs/language.md from the marks of the tests, docs/limits.md from
+the table of limits, and aws/ from what `stepwell new` makes: `python docs/generate.py`; with --check, only say which is
+stale.
 """
 
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import language
+import limits
 
 from stepwell.cli.main import COMMANDS
 from stepwell.cli.new import write_aws
@@ -111,7 +113,7 @@ def stale_in_aws() -> list[Path]:
 def main() -> int:
     checked = "--check" in sys.argv[1:]
     files = []
-    for name, text in (("cli.md", page()), ("language.md", language.page())):
+    for name, text in (("cli.md", page()), ("language.md", language.page()), ("limits.md", limits.page())):
         target = DOCS / name
         if not checked:
             target.write_text(text, encoding="utf-8")

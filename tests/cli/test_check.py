@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 BROKEN = """
@@ -57,3 +58,23 @@ def test_a_pipeline_that_cannot_be_imported_is_a_mistake_in_its_own_line(project
         "error: pipeline.py:1: importing the pipeline failed: ModuleNotFoundError: No module named 'nothere'\n"
     )
     assert "pipeline.py:1: importing" in project.run("check", "--json").stdout
+
+
+def test_with_aws_every_limit_stands_with_its_figure_and_what_is_left(project: Any) -> None:
+    lines = project.said("check", "--aws").splitlines()
+    assert lines[-1] == "within all 22 limits"
+    table = lines[next(i for i, line in enumerate(lines) if line.startswith("AWS")) :]
+    assert ["timeout of the function", "900 s", "900 s", "0 %"] in [re.split(r" {2,}", line) for line in table]
+    assert max(map(len, table)) <= 80
+    told = project.json("check", "--aws", "--json")["limits"]
+    assert {each["limit"]: each["broken"] for each in told}["events"] is False
+
+
+def test_a_limit_that_is_broken_is_told_with_its_remedy_and_the_exit_code(project: Any) -> None:
+    text = (project.folder / "pipeline.py").read_text()
+    project.write("pipeline.py", text.replace('"coffee"', f'"{"c" * 70}"'))
+    done = project.run("check", "--aws", "--memory", "64")
+    assert done.returncode == 1
+    assert f"  {'c' * 70}: give the pipeline a shorter name" in done.stdout
+    assert done.stdout.splitlines()[-1] == "2 of 22 limits of AWS would be broken"
+    assert project.run("check").returncode == 0

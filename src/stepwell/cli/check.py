@@ -2,6 +2,9 @@
 
 Without mistakes it prints the timeout ladder. A task's own deadline comes first, so that it can roll back and say why;
 then Step Functions gives up on the task, then Lambda ends the function, last Step Functions ends the whole run.
+
+With `--aws` the pipeline is also measured against what AWS allows, and against its database's connections: each figure
+with its limit and what is left. Nothing is asked of AWS.
 """
 
 import sys
@@ -18,6 +21,12 @@ Problem = dict[str, str]
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("target", nargs="?", help="folder, file or module:pipeline (default: ./pipeline.py)")
+    parser.add_argument("--aws", action="store_true", help="also look at every limit of AWS that can be known")
+    parser.add_argument("--memory", type=int, metavar="MB", help="with --aws: of the function (default: 1024)")
+    parser.add_argument("--processors", type=int, metavar="N", help="with --aws: those that the database has")
+    parser.add_argument(
+        "--no-database", action="store_true", help="with --aws: do not ask the database for connections"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON object")
 
 
@@ -26,6 +35,8 @@ def main(options: Namespace) -> int:
 
     pipeline, found = _found(options)
     ladder = _ladder(pipeline) if pipeline is not None and not found else None
+    if pipeline is not None and ladder is not None and options.aws:
+        return _on_aws(pipeline, options, ladder)
     if options.json:
         _print_json(pipeline, found, ladder)
     elif ladder is not None and pipeline is not None:
@@ -33,6 +44,31 @@ def main(options: Namespace) -> int:
     else:
         _print_problems(found)
     return USAGE if found else 0
+
+
+def _on_aws(pipeline: "Pipeline", options: Namespace, ladder: dict[str, Any]) -> int:
+    """The ladder, and every limit; 1 if one is broken."""
+    from stepwell.cli.limits import as_json, lines, measured
+    from stepwell.cli.main import FAILED
+    from stepwell.cli.terminal import Terminal
+
+    limits = measured(pipeline, options.memory, options.processors, not options.no_database)
+    broken = sum(each.broken for each in limits)
+    if options.json:
+        _print_json(pipeline, [], ladder, as_json(limits))
+        return FAILED if broken else 0
+    terminal = Terminal(sys.stdout)
+    _print_ladder(pipeline, ladder)
+    terminal.line()
+    for line in lines(terminal, limits):
+        terminal.line(line)
+    terminal.line()
+    near = sum(each.near for each in limits)
+    if broken:
+        terminal.line(terminal.red(f"{broken} of {len(limits)} limits of AWS would be broken"))
+    else:
+        terminal.line(terminal.green(f"within all {len(limits)} limits") + (f", close to {near}" if near else ""))
+    return FAILED if broken else 0
 
 
 def _found(options: Namespace) -> "tuple[Pipeline | None, list[Problem]]":
@@ -96,11 +132,13 @@ def _ladder(pipeline: "Pipeline") -> dict[str, Any]:
 # Printing
 
 
-def _print_json(pipeline: "Pipeline | None", found: list[Problem], ladder: dict[str, Any] | None) -> None:
+def _print_json(
+    pipeline: "Pipeline | None", found: list[Problem], ladder: dict[str, Any] | None, limits: Any = None
+) -> None:
     import json
 
-    name = None if pipeline is None else pipeline.name
-    print(json.dumps({"pipeline": name, "problems": found, "timeouts": ladder}, indent=2))
+    told = {"pipeline": None if pipeline is None else pipeline.name, "problems": found, "timeouts": ladder}
+    print(json.dumps(told if limits is None else told | {"limits": limits}, indent=2))
 
 
 def _print_problems(found: list[Problem]) -> None:
