@@ -28,15 +28,16 @@ WAIT = machine(Type="Wait", Seconds=3600, End=True)
 
 
 class Served:
-    """`stepwell serve` in `folder`."""
+    """`stepwell serve` in `folder`, with these variables."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, variables: dict[str, str] | None = None) -> None:
+        self.folder, self.variables = folder, variables or {}
         self.port = 0
         self.start()
 
     def start(self) -> None:
         environment = {k: v for k, v in os.environ.items() if k not in ("STEPWELL_HOME", "DATABASE_URL")}
+        environment |= self.variables
         self.process = subprocess.Popen(
             [COMMAND, "serve", "--port", str(self.port)],
             cwd=self.folder,

@@ -30,21 +30,29 @@ def replayed(url: str, files: list[Path], folder: Path) -> list[str]:
     return sorted(json.loads(out.read_text()))
 
 
+def served_and_replayed(files: list[Path], folder: Path) -> list[str]:
+    """The same against a server whose other services are a fake AWS, in an environment of its own."""
+    from tests.api.served import Served
+    from tests.fake import ACCOUNT, fake_aws
+
+    home = folder / "home"
+    home.mkdir()
+    with fake_aws() as fake:
+        server = Served(home, ACCOUNT | {"AWS_ENDPOINT_URL": fake, "AWS_DEFAULT_REGION": "us-east-1"})
+        try:
+            return replayed(server.url, files, folder)
+        finally:
+            server.end()
+
+
 def files_of(chosen: set[str]) -> list[Path]:
     return [file for file in sorted(RECORDED.glob("cases/*/*.json")) if json.loads(file.read_text())["name"] in chosen]
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason="the recorded cases are not beside this project")
 def test_no_case_that_has_passed_is_lost(tmp_path: Path) -> None:
-    from tests.api.served import Served
-
     kept = set(names())
-    (tmp_path / "home").mkdir()
-    server = Served(tmp_path / "home")
-    try:
-        passed = replayed(server.url, files_of(kept), tmp_path)
-    finally:
-        server.end()
+    passed = served_and_replayed(files_of(kept), tmp_path)
     assert sorted(kept - set(passed)) == []
 
 
@@ -54,15 +62,8 @@ def test_the_list_is_sorted_and_names_each_case_once() -> None:
 
 def main() -> None:
     sys.path.insert(0, str(ROOT))
-    from tests.api.served import Served
-
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "home").mkdir()
-        server = Served(Path(folder) / "home")
-        try:
-            passed = replayed(server.url, sorted(RECORDED.glob("cases/*/*.json")), Path(folder))
-        finally:
-            server.end()
+        passed = served_and_replayed(sorted(RECORDED.glob("cases/*/*.json")), Path(folder))
     before = set(names())
     PASSING.write_text("".join(f"{name}\n" for name in sorted(before | set(passed))))
     print(f"{len(passed)} pass, {len(set(passed) - before)} new, lost: {sorted(before - set(passed))}")

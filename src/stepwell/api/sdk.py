@@ -1,13 +1,15 @@
 """This machine's own Step Functions and Lambda as a service that tasks call: the shapes of its requests."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from stepwell.api.validation import INPUTS, SHAPES
 from stepwell.errors import UnknownOperationException
 
 
 class Shape:
-    """A shape of `shapes.py`, looked at as botocore's are."""
+    """A shape of `shapes.json`, looked at as botocore's are."""
+
+    serialization: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, name: str) -> None:
         self.type_name, self._facts = SHAPES[name]

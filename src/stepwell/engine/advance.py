@@ -16,7 +16,7 @@ from stepwell.engine.events import HEARTBEAT, TOLD, exit_details
 from stepwell.engine.execution import BROKE, RUNNING, SUCCEEDED, Execution, fold, settle_branch
 from stepwell.engine.failure import evaluation_failed, fail, stop_frames
 from stepwell.engine.frames import CALLING, ENTERED, FORKED, MAPPING, RETRYING, WAITING, Frame, forked_of
-from stepwell.engine.tasks import CALLBACK, is_activity, is_submitted, scheduled, voice
+from stepwell.engine.tasks import is_activity, is_submitted, scheduled, voice
 from stepwell.errors import StatesError
 
 __all__ = ["advance", "answer", "fold", "redrive", "start", "stop", "tick"]
@@ -119,7 +119,7 @@ def submitted(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
 def tell(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
     """The holder of a token has answered; that is kept until the call that gave it the token is known to be made."""
     caller = _waiting(x, reply)
-    if caller is None or caller.submitted is not None or not _resource(caller).endswith(CALLBACK):
+    if caller is None or caller.submitted is not None or not is_submitted(_resource(caller)):
         return answer(x, reply, now, random)
     changes = Changes(x, now)
     text = None if reply.result is None else reply.result.text

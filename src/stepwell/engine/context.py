@@ -9,7 +9,7 @@ from stepwell.asl.scope import Scope
 from stepwell.asl.states import enter
 from stepwell.engine.execution import Execution
 from stepwell.engine.frames import Frame, forked_of
-from stepwell.engine.tasks import CALLBACK
+from stepwell.engine.tasks import is_submitted
 from stepwell.engine.tokens import token_of
 
 
@@ -44,7 +44,7 @@ def context_object(x: Execution, frame: Frame, random: Random) -> dict[str, Any]
         execution["RedriveTime"] = timestamp(x.redriven_at)
     machine = {"Id": x.machine_arn, "Name": x.machine_arn.rpartition(":")[2]}
     answer: dict[str, Any] = {"Execution": execution, "StateMachine": machine, "State": _state(frame)}
-    if frame.here.type == "Task" and frame.here.detail.resource.endswith(CALLBACK):
+    if frame.here.type == "Task" and is_submitted(frame.here.detail.resource):
         answer["Task"] = {"Token": token_of(x, frame)}
     item = _item(x, frame, random)
     return answer if item is None else answer | {"Map": {"Item": item}}

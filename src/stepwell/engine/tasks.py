@@ -25,7 +25,7 @@ def is_activity(resource: str) -> bool:
 
 
 def is_submitted(resource: str) -> bool:
-    """The call is not over with its answer: a job or the holder of a token ends it."""
+    """The call is not over with its answer: its job ends it, or the holder of its token, which a job has too."""
     return resource.endswith((CALLBACK, ".sync", ".sync:2"))
 
 

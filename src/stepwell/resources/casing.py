@@ -24,6 +24,7 @@ class Shape(Protocol):
     members: Any
     member: Any
     value: Any
+    serialization: Any
 
 
 def java(name: str) -> str:
@@ -52,7 +53,8 @@ def request(shape: Shape | None, value: Any, name: Name) -> Any:
         return [request(shape.member, item, name) for item in value]
     if kind == "map" and isinstance(value, dict):
         return {key: request(shape.value, item, name) for key, item in value.items()}
-    if kind in ("string", "blob") and not isinstance(value, str):
+    streams = kind == "blob" and shape.serialization.get("streaming")  # S3's Body: AWS sends a text with its quotes
+    if kind in ("string", "blob") and (streams or not isinstance(value, str)):
         value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return value.encode() if kind == "blob" else value
 
