@@ -13,21 +13,22 @@ from itertools import islice
 from random import Random
 from typing import Any, Protocol
 
+from stepwell.asl.dataflow import check_size
 from stepwell.asl.outcome import Access, Plan
 from stepwell.asl.payload import Payload
 from stepwell.engine.changes import Reply, RunChange
 from stepwell.engine.execution import RUNNING, Execution
 from stepwell.engine.frames import Frame
-from stepwell.engine.mapruns import EXCEEDED, Tally, plan_of, too_large
+from stepwell.engine.mapruns import EXCEEDED, Tally, plan_of
 from stepwell.errors import ServiceStopped, StatesError
 from stepwell.journal.journal import Journal
 from stepwell.journal.runs import PENDING, PENDING_REDRIVE, ChildRow, RunRow
 from stepwell.resources.items import read
-from stepwell.resources.results import LARGEST, gather, write
+from stepwell.resources.results import gather, write
 from stepwell.resources.services import Call
 
 SLICE = 1_000  # children that are put down in one commit
-FILLING, GOING, ENDING, WRITING = "filling", "going", "ending", "writing"
+FILLING, GOING, ENDING, GATHERING = "filling", "going", "ending", "gathering"
 
 
 class Loop(Protocol):
@@ -53,6 +54,9 @@ class Active:
         self.waiting = [PENDING_REDRIVE, PENDING]  # whether those of a status are to be put into the queue yet,
         self.seen = 0  # and the last of them that has been in it
         self.state = FILLING
+
+    def result(self, result: Payload) -> Reply:
+        return Reply(self.row.event, self.frame, result)
 
     def failed(self, error: str | None, cause: str | None) -> Reply:
         return Reply(self.row.event, self.frame, None, error, cause)
@@ -147,7 +151,8 @@ class MapRuns:
 
     def _go_on(self, run: Active, more_time: Callable[[], bool]) -> bool:
         if run.state == ENDING:
-            return self._gather(run)
+            run.state = GATHERING
+            self._in_thread(self._gather, run)
         tally = run.tally
         while run.state == GOING and not tally.exceeded and tally.room > 0 and self._has_next(run):
             if not more_time():
@@ -175,31 +180,23 @@ class MapRuns:
                 run.waiting, run.seen = run.waiting[1:], 0
         return bool(run.queue)
 
-    def _gather(self, run: Active) -> bool:
-        """All is over: the results are the state's, or go where its ResultWriter says."""
-        run.state = WRITING
-        if run.plan.writer is not None and run.plan.writer.resource is not None:
-            self._in_thread(self._write, run)
-        elif run.tally.exceeded:
-            self._end(run, run.failed(*EXCEEDED))
-        else:
-            options = run.plan.writer.options if run.plan.writer else {}
-            result = Payload.parse(gather(self._records(run, lambda work: work()), options))
-            reply = Reply(run.row.event, run.frame, result)
-            self._end(run, run.failed(*too_large(run.row.state)) if result.size > LARGEST else reply)
-        return False
-
-    def _write(self, run: Active) -> None:
-        """In a thread of its own."""
+    def _gather(self, run: Active) -> None:
+        """In a thread of its own: the results are the state's, or go where its ResultWriter says."""
         writer = run.plan.writer or Access(None, {}, {})
-        result = write(*writer[1:], run.row.arn, self._records(run, self._loop.ask), self._call)
-        told = Reply(run.row.event, run.frame, Payload.of(result))
-        self._loop.ask(lambda: self._end(run, run.failed(*EXCEEDED) if run.tally.exceeded else told))
+        told = run.failed(*EXCEEDED)
+        if writer.resource is not None:
+            written = write(*writer[1:], run.row.arn, self._records(run), self._call)
+            told = told if run.tally.exceeded else run.result(Payload.of(written))
+        elif not run.tally.exceeded:
+            gathered = Payload.parse(gather(self._records(run), writer.options))
+            check_size(gathered, run.row.state)
+            told = run.result(gathered)
+        self._loop.ask(lambda: self._end(run, told))
 
-    def _records(self, run: Active, ask: Callable[[Callable[[], Any]], Any]) -> Iterator[dict[str, Any]]:
+    def _records(self, run: Active) -> Iterator[dict[str, Any]]:
         """The children in the order of their items, as result files have them; some at a time."""
         after = run.row.execution
-        while page := ask(partial(self._journal.runs.children, run.row.id, after)):
+        while page := self._loop.ask(partial(self._journal.runs.children, run.row.id, after)):
             yield from (child.record(run.row.arn) for child in page)
             after = page[-1].id
 

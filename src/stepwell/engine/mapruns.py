@@ -18,11 +18,6 @@ AT_ONCE = 1_000  # children at most, where MaxConcurrency sets no limit or a hig
 EXCEEDED = ("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded")
 
 
-def too_large(state: str) -> tuple[str, str]:
-    what = "returned a result with a size exceeding the maximum number of bytes service limit."
-    return "States.DataLimitExceeded", f"The state/task '{state}' {what}"
-
-
 class Tally:
     """How far a map run is, in items (a child may have a batch of them), and within which limits."""
 
