@@ -182,7 +182,7 @@ class Worker:
             estate = claim_dead(self._journal.folder, owner)
             if estate is None:
                 continue
-            for number in self._journal.inherit(owner, self._owner.name):
+            for number in sorted(self._journal.inherit(owner, self._owner.name)):  # parents before children
                 with self.guarded(number):
                     self.adopt(number)
                 count += 1

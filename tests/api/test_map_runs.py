@@ -147,8 +147,10 @@ def test_a_retry_begins_another_run_and_a_catch_sees_the_error(sfn: Any, ended: 
     definition["States"]["C"] = {"Type": "Pass", "End": True}
     arn = started(sfn, json.dumps(definition), [{"odd": True}])
     assert json.loads(ended(arn)["output"])["Error"] == "States.ExceedToleratedFailureThreshold"
-    runs = [run["mapRunArn"] for run in sfn.list_map_runs(executionArn=arn)["mapRuns"]]
-    assert len(set(runs)) == 2
+    pages = sfn.get_paginator("list_map_runs").paginate(executionArn=arn, PaginationConfig={"PageSize": 1})
+    runs = [[run["mapRunArn"] for run in page["mapRuns"]] for page in pages]
+    assert [len(page) for page in runs] == [1, 1]
+    assert runs[0] != runs[1]
     assert [t for t in types(sfn, arn) if t.startswith("Map")][1:] == [
         *["MapStateStarted", "MapRunStarted", "MapRunFailed"] * 2,
         "MapStateFailed",
