@@ -11,6 +11,7 @@ from stepwell.engine.advance import advance, answer, fold, redrive, start, stop,
 from stepwell.engine.changes import Changes, Invocation, Reply, Timer
 from stepwell.engine.events import Event, shown
 from stepwell.engine.execution import RUNNING, Execution
+from stepwell.engine.frames import Frame
 
 LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:f"
 ARN = "arn:aws:states:us-east-1:123456789012:execution:m:e"
@@ -86,6 +87,31 @@ class Drive:
         self.timers += changes.timers
         self.cancelled += changes.cancelled
         self.calls = [call for call in self.calls if call.call not in self.cancelled]
+
+
+def _phase(x: Execution, frame: Frame) -> str:
+    ended = x.status != RUNNING and frame.phase != "forked"
+    return "entered" if ended or frame.phase == "waiting" else frame.phase
+
+
+def described(x: Execution) -> str:
+    """Everything about an execution that decides how it goes on; a redrive does not ask how its frames have failed."""
+    frames = [
+        (
+            f.number,
+            f.state.name if f.state else None,
+            _phase(x, f),
+            f.raw.text,
+            f.entered,
+            f.last,
+            f.call if _phase(x, f) == "calling" else 0,
+            f.counts,
+            sorted((name, value.text) for name, value in f.variables.items()),
+            None if f.forked is None else (f.forked.started, f.forked.next, sorted(f.forked.children)),
+        )
+        for f in x.frames.values()
+    ]
+    return json.dumps([x.status, x.id, sorted(frames)])
 
 
 def to_the_end(drive: Drive, reply: Callable[[Invocation], Answer]) -> Drive:

@@ -1,6 +1,5 @@
 """Folding the events gives the live state, wherever a process died."""
 
-import json
 from itertools import pairwise
 
 import pytest
@@ -9,7 +8,7 @@ from stepwell.engine.advance import answer, fold, pending
 from stepwell.engine.changes import Reply
 from stepwell.engine.events import Event
 from stepwell.engine.execution import Execution
-from tests.engine.drive import ARN, MACHINE, Drive, machine, task
+from tests.engine.drive import ARN, MACHINE, Drive, described, machine, task
 
 RETRY = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 2, "MaxAttempts": 2}]
 PASS = {"Type": "Pass", "End": True}
@@ -48,26 +47,6 @@ def play(drive: Drive) -> Drive:
     while drive.calls:
         drive.answer("item")
     return drive.until_due().answer("end")
-
-
-def described(x: Execution) -> str:
-    """Everything about an execution that decides how it goes on."""
-    frames = [
-        (
-            f.number,
-            f.state.name if f.state else None,
-            "entered" if f.phase == "waiting" else f.phase,
-            f.raw.text,
-            f.entered,
-            f.last,
-            f.call if f.phase == "calling" else 0,
-            f.counts,
-            sorted((name, value.text) for name, value in f.variables.items()),
-            None if f.forked is None else (f.forked.started, f.forked.next, sorted(f.forked.children)),
-        )
-        for f in x.frames.values()
-    ]
-    return json.dumps([x.status, x.id, sorted(frames)])
 
 
 def test_folding_the_whole_history_gives_the_live_state():
