@@ -8,12 +8,13 @@ import sys
 import time
 from pathlib import Path
 from secrets import token_hex
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from stepwell.resources.wire import Gone, Line, Request, reply
 
 API = "/2018-06-01/runtime"
-BOOTSTRAP = Path(__file__).parents[1] / "runtime" / "bootstrap.py"
+# What starts a handler: our client of the Runtime API; a test has AWS's own in its place.
+COMMAND: tuple[str, ...] = (sys.executable, str(Path(__file__).parents[1] / "runtime" / "bootstrap.py"))
 
 
 class Function(NamedTuple):
@@ -60,7 +61,7 @@ class FunctionProcess:
         lifeline, self._lifeline = os.pipe()
         ended, alive = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, str(BOOTSTRAP)],
+            COMMAND,
             cwd=function.folder,
             env=self._environment(lifeline),
             stdin=subprocess.DEVNULL,
@@ -138,9 +139,9 @@ class FunctionProcess:
         until = time.monotonic() + seconds
         while (request := self._receive(until)) is not None:
             reply(request, "202 Accepted", {}, b'{"status":"OK"}')
-            text = request.body.decode()
+            text = request.body.decode(errors="replace")
             if request.path == f"{API}/invocation/{request_id}/response":
-                return Response(text, None, None, 0, None)
+                return Response(_json(text), None, None, 0, None)
             if request.path == f"{API}/invocation/{request_id}/error":
                 return blamed(self._shown(text))
         return self._timed_out(request_id)
@@ -216,6 +217,19 @@ class _InitFailed(Exception):
 
 def _blame(name: str, message: str) -> str:
     return json.dumps({"errorType": name, "errorMessage": message}, separators=(",", ":"))
+
+
+def _json(text: str) -> str:
+    """What is no JSON becomes a text, so that it can be read."""
+    try:
+        json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return json.dumps(text, ensure_ascii=False)
+    return text
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
 
 
 def blamed(cause: str) -> Response:

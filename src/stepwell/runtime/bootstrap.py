@@ -11,7 +11,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 API = "/2018-06-01/runtime"
@@ -30,11 +31,23 @@ class LambdaContext:
         self.memory_limit_in_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
         self.log_group_name = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME", "")
         self.log_stream_name = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", "")
-        self.identity = self.client_context = None
+        self.client_context = self.tenant_id = None
+        self.identity = SimpleNamespace(cognito_identity_id=None, cognito_identity_pool_id=None)
         self._deadline_ms = deadline_ms
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, self._deadline_ms - int(time.time() * 1000))
+
+    def log(self, message: object) -> None:
+        print(message, end="", flush=True)
+
+
+class Fault(Exception):
+    """What AWS's own client gives a name and words of its own; the comparison with it is a test."""
+
+    def __init__(self, name: str, message: str, trace: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.name, self.trace = name, list(trace)
 
 
 class Connection:
@@ -67,7 +80,7 @@ def main() -> None:
     try:
         handler = _load(os.environ["_HANDLER"])
     except BaseException as error:
-        api.ask("POST", "/init/error", _blame(error, None, _init_name(error)))
+        api.ask("POST", "/init/error", _blame(error, None))
         sys.exit(1)
     try:
         while True:
@@ -93,49 +106,57 @@ def _invoke(handler: Handler, headers: dict[str, str], event: bytes) -> tuple[st
     try:
         return "response", _body(result)
     except (TypeError, ValueError) as error:
-        marshal = TypeError(f"Unable to marshal response: {error}")
-        return "error", _blame(marshal, request_id, "Runtime.MarshalError")
+        return "error", _blame(Fault("Runtime.MarshalError", f"Unable to marshal response: {error}"), request_id)
 
 
 def _body(result: Any) -> bytes:
-    """Bytes are the answer itself, as with AWS's own client; what is no JSON becomes a text, so that it can be read."""
-    if isinstance(result, bytes):
-        try:
-            json.loads(result)
-        except ValueError:
-            result = result.decode(errors="replace")
-        else:
-            return result
-    return json.dumps(result, ensure_ascii=False).encode()
+    """Bytes are the answer itself."""
+    return result if isinstance(result, bytes) else json.dumps(result, ensure_ascii=False, default=_number).encode()
+
+
+def _number(value: Any) -> Any:
+    """The decimals of DynamoDB are numbers."""
+    if "decimal" in sys.modules and isinstance(value, sys.modules["decimal"].Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
 def _load(name: str) -> Handler:
     """`package.module.function`, imported from the task's folder."""
     root = os.environ.get("LAMBDA_TASK_ROOT", os.getcwd())
     sys.path[0] = root  # in place of this file's own folder
-    module_name, _, function = name.rpartition(".")
-    module = __import__(module_name.replace("/", "."), fromlist=[function])
+    module_name, dot, function = name.rpartition(".")
+    if not dot:
+        raise Fault(
+            "Runtime.MalformedHandlerName", f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)"
+        )
+    try:
+        module = __import__(module_name.replace("/", "."), fromlist=[function])
+    except ImportError as error:
+        raise Fault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from None
+    except SyntaxError as error:
+        trace = f'  File "{error.filename}" Line {error.lineno}\n    {error.text}'
+        what = f"Syntax error in module '{module_name}': {error}"
+        raise Fault("Runtime.UserCodeSyntaxError", what, [trace]) from None
+    if not hasattr(module, function):
+        raise Fault("Runtime.HandlerNotFound", f"Handler '{function}' missing on module '{module_name}'")
     handler: Handler = getattr(module, function)
     return handler
 
 
-def _init_name(error: BaseException) -> str:
-    """What Lambda calls a function that cannot be loaded."""
-    if isinstance(error, ImportError):
-        return "Runtime.ImportModuleError"
-    return "Runtime.HandlerNotFound" if isinstance(error, AttributeError) else type(error).__name__
-
-
-def _blame(error: BaseException, request_id: str | None, name: str | None = None) -> bytes:
+def _blame(error: BaseException, request_id: str | None) -> bytes:
     """An exception as Lambda reports it, and a line of the log."""
-    import traceback
+    if isinstance(error, Fault):
+        name, trace = error.name, error.trace
+    else:
+        import traceback
 
-    frames = traceback.extract_tb(error.__traceback__)
-    trace = traceback.format_list([f for f in frames if not f.filename.startswith((OURS, "<frozen importlib"))])
-    name, message = name or type(error).__name__, str(error)
-    blame = {"errorMessage": message, "errorType": name, "requestId": request_id or "", "stackTrace": trace}
+        frames = [tuple(frame) for frame in traceback.extract_tb(error.__traceback__)]  # without marks below the line
+        ours = (OURS, "<frozen importlib")
+        name, trace = type(error).__name__, traceback.format_list([f for f in frames if not f[0].startswith(ours)])
+    blame = {"errorMessage": str(error), "errorType": name, "requestId": request_id or "", "stackTrace": trace}
     shown = "Traceback (most recent call last):\n" + "".join(trace) if trace else ""
-    print(f"[ERROR] {name}: {message}\n{shown}", end="", file=sys.stderr, flush=True)
+    print(f"[ERROR] {name}: {error}\n{shown}", end="", file=sys.stderr, flush=True)
     return json.dumps(blame, ensure_ascii=False, separators=(",", ":")).encode()  # compact, as Lambda has it
 
 
