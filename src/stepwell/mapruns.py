@@ -129,7 +129,7 @@ class MapRuns:
         """In a thread of its own: read the items, make children of them."""
         place = total = 0
         reader, resource = run.plan.reader, run.plan.reader and run.plan.reader.resource
-        items = read(resource, *reader[1:], self._call) if reader and resource else run.plan.items or ()
+        items = read(resource, *reader[1:], self._call) if reader and resource else run.plan.items
         children = run.plan.children(items)
         while part := [(payload.text, count) for payload, count in islice(children, SLICE)]:
             self._loop.ask(partial(self._put, run, place, part))

@@ -39,7 +39,7 @@ def plan(input_: Any, **fields: Any) -> Plan:
 
 def children(input_: Any, items: Any = None, **fields: Any) -> list[tuple[Any, int]]:
     made = plan(input_, **fields)
-    return [(payload.value, count) for payload, count in made.children(made.items if items is None else items)]
+    return [(payload.value, count) for payload, count in made.children(items or made.items)]
 
 
 def refused(**fields: Any) -> list[str]:

@@ -184,7 +184,7 @@ TYPES = "[Task, Pass, Choice, Wait, Succeed, Fail, Parallel, Map]"
                 "ItemProcessor": {**machine(X=END), "ProcessorConfig": {"Mode": "DISTRIBUTED"}},
                 "End": True,
             },
-            "Value must be one of: [STANDARD, EXPRESS] at /States/A/ItemProcessor/ProcessorConfig/ExecutionType",
+            "These fields are required: [ExecutionType] at /States/A/ItemProcessor/ProcessorConfig",
         ),
         (
             {"Type": "Map", "ItemProcessor": machine(X=END), "ItemReader": {}, "End": True},

@@ -58,7 +58,7 @@ class Plan(NamedTuple):
     """How a map run runs its machine for every item; thresholds that are 0 are not set.
 
     `children(items)` makes of the items, as far as they have come, the children's inputs, each with the number of
-    items in it; StatesError where that cannot be. `items` is None where a reader brings them.
+    items in it; StatesError where that cannot be. There are no `items` where a reader brings them.
     """
 
     machine: Machine
@@ -67,7 +67,7 @@ class Plan(NamedTuple):
     concurrency: int
     tolerated_count: int
     tolerated_percentage: float
-    items: Sequence[Any] | None
+    items: Sequence[Any]
     children: Callable[[Iterable[Any]], Iterator[tuple[Payload, int]]]
     reader: Access | None
     writer: Access | None

@@ -1,18 +1,13 @@
-"""The distributed mode of Map: items may come from S3 and in batches, each runs as an execution of its own.
-
-Evaluated when the state has started, as AWS does it: a limit that cannot be is told after MapStateStarted.
-"""
+"""The distributed mode of Map: where items come from and results go, in which batches, under which label."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from stepwell.asl.model import Machine
-from stepwell.asl.outcome import Access, MapRun, Plan
+from stepwell.asl.outcome import Access
 from stepwell.asl.payload import Payload, dumps
 from stepwell.asl.reader import Reader
 from stepwell.asl.scope import Scope
 from stepwell.asl.states.limits import limit_of, read_limit
-from stepwell.asl.template import Fill
 from stepwell.errors import StatesError
 
 LARGEST = 262_144  # bytes of a child's input
@@ -31,7 +26,8 @@ _BATCHER = {"MaxItemsPerBatch", "MaxItemsPerBatchPath", "MaxInputBytesPerBatch",
 _NOT_IN_A_LABEL = frozenset(' <>{}[]?*"#%\\^|~`$&,;:/')
 
 Open = Callable[[Payload, Scope], Access]
-Batches = Callable[[Payload, Scope], Callable[[Iterable[str]], Iterator[tuple[Payload, int]]]]
+Children = Iterator[tuple[Payload, int]]
+Batches = Callable[[Payload, Scope], Callable[[Iterable[Payload]], Children]]
 
 
 class Distributed(NamedTuple):
@@ -41,15 +37,6 @@ class Distributed(NamedTuple):
     batches: Batches
     batched: bool
     writer: Open | None
-
-
-class Ready(NamedTuple):
-    """What Map has worked out for either mode; `limits` are MaxConcurrency and the tolerated failures."""
-
-    machine: Machine
-    items: list[Any]
-    selector: Fill | None
-    limits: Callable[[Payload, Scope], tuple[int, int, float]]
 
 
 def read_distributed(reader: Reader, express: bool) -> Distributed:
@@ -110,58 +97,40 @@ def _batcher(inner: Reader | None) -> Batches:
     size = read_limit(inner, "MaxInputBytesPerBatch", 1, LARGEST)
     shared = inner.template("BatchInput")
 
-    def batches(payload: Payload, scope: Scope) -> Callable[[Iterable[str]], Iterator[tuple[Payload, int]]]:
+    def batches(payload: Payload, scope: Scope) -> Callable[[Iterable[Payload]], Children]:
         start = f'{{"BatchInput":{dumps(shared(payload, scope))},"Items":[' if shared else '{"Items":['
         count = limit_of(most, "MaxItemsPerBatch", 1, payload, scope)
         room = min(limit_of(size, "MaxInputBytesPerBatch", 1, payload, scope) or LARGEST, LARGEST)
-        return lambda texts: _in_batches(texts, start, count or LARGEST, room)
+        return lambda inputs: _in_batches(inputs, start, count or LARGEST, room)
 
     return batches
 
 
-def _one_by_one(texts: Iterable[str]) -> Iterator[tuple[Payload, int]]:
-    for text in texts:
-        yield _checked(text, LARGEST), 1
+def _one_by_one(inputs: Iterable[Payload]) -> Children:
+    for each in inputs:
+        yield _checked(each, LARGEST), 1
 
 
-def _in_batches(texts: Iterable[str], start: str, most: int, room: int) -> Iterator[tuple[Payload, int]]:
-    """As many items as fit: at most `most`, and no more bytes than `room`, unless one alone is larger."""
+def _in_batches(inputs: Iterable[Payload], start: str, most: int, room: int) -> Children:
+    """As many items as fit: at most `most`, and no more bytes than `room`."""
     batch: list[str] = []
-    size = base = len(start.encode()) + 2
-    for text in texts:
-        grown = size + len(text.encode()) + bool(batch)
-        if batch and (len(batch) == most or grown > room):
-            yield _checked(f"{start}{','.join(batch)}]}}", room), len(batch)
-            batch, grown = [], base + len(text.encode())
-        batch.append(text)
-        size = grown
+    size = least = Payload.parse(start).size + 2
+    for each in inputs:
+        if batch and (len(batch) == most or size + 1 + each.size > room):
+            yield _batch(start, batch, room)
+            batch, size = [], least
+        size += each.size + bool(batch)
+        batch.append(each.text)
     if batch:
-        yield _checked(f"{start}{','.join(batch)}]}}", room), len(batch)
+        yield _batch(start, batch, room)
 
 
-def _checked(text: str, room: int) -> Payload:
-    payload = Payload.parse(text)
+def _batch(start: str, items: list[str], room: int) -> tuple[Payload, int]:
+    return _checked(Payload.parse(f"{start}{','.join(items)}]}}"), room), len(items)
+
+
+def _checked(payload: Payload, room: int) -> Payload:
     if payload.size > room:
         cause = f"The input of a child workflow execution has {payload.size} bytes, more than the maximum of {room}."
         raise StatesError("States.DataLimitExceeded", cause)
     return payload
-
-
-def map_run(detail: Distributed, ready: Ready, payload: Payload, scope: Scope) -> MapRun:
-    def plan() -> Plan:
-        concurrency, count, percentage = ready.limits(payload, scope)
-        batches = detail.batches(payload, scope)
-        return Plan(
-            ready.machine, detail.label, detail.express, concurrency, count, percentage,
-            None if detail.reader else ready.items,
-            lambda items: batches(_texts(items, ready.selector, payload, scope)),
-            detail.reader(payload, scope) if detail.reader else None,
-            detail.writer(payload, scope) if detail.writer else None,
-        )  # fmt: skip
-
-    return MapRun(0 if detail.reader else len(ready.items), plan)
-
-
-def _texts(items: Iterable[Any], selector: Fill | None, payload: Payload, scope: Scope) -> Iterator[str]:
-    for at, item in enumerate(items):
-        yield dumps(selector(payload, scope.with_item(at, item)) if selector else item)

@@ -1,6 +1,6 @@
 """Map: runs one machine for every item of an array, inline or as executions of their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from stepwell.asl.dataflow import invalid_path, leave_with_result, select_input
@@ -9,11 +9,11 @@ from stepwell.asl.fields import ARGUMENTS, ERRORS, INPUT_OUTPUT, RESULT
 from stepwell.asl.jsonata import QueryFailed
 from stepwell.asl.jsonpath import PathNotFound
 from stepwell.asl.model import Machine, State
-from stepwell.asl.outcome import Fork, MapRun
+from stepwell.asl.outcome import Fork, MapRun, Plan
 from stepwell.asl.payload import Payload, dumps
 from stepwell.asl.reader import Reader
 from stepwell.asl.scope import Scope
-from stepwell.asl.states.distributed import FIELDS, Distributed, Ready, map_run, read_distributed
+from stepwell.asl.states.distributed import FIELDS, Distributed, read_distributed
 from stepwell.asl.states.kind import Branch, Kind
 from stepwell.asl.states.limits import Limit, limit_of, percentage_of, read_limit
 from stepwell.asl.template import Fill
@@ -75,7 +75,8 @@ def _mode(reader: Reader, inner: Reader) -> Distributed | None:
     if mode not in ("INLINE", "DISTRIBUTED"):
         config.refuse("Value must be one of: [INLINE, DISTRIBUTED]", "Mode")
     if mode == "DISTRIBUTED":
-        if type_ not in ("STANDARD", "EXPRESS"):
+        config.require("ExecutionType")
+        if type_ not in (None, "STANDARD", "EXPRESS"):
             config.refuse("Value must be one of: [STANDARD, EXPRESS]", "ExecutionType")
         return read_distributed(reader, type_ == "EXPRESS")
     for field in sorted(FIELDS & reader.fields.keys()):
@@ -87,13 +88,31 @@ def _enter(state: State, raw: Payload, scope: Scope) -> Fork | MapRun:
     detail: _Detail = state.detail
     effective = select_input(state, raw, scope)
     if detail.distributed:
-        items = [] if detail.distributed.reader else detail.items(effective, scope)
-        ready = Ready(detail.machine, items, detail.selector, detail.limits)
-        return map_run(detail.distributed, ready, effective, scope)
+        return _map_run(detail, detail.distributed, effective, scope)
     items = detail.items(effective, scope)
     concurrency, *_ = detail.limits(effective, scope)
-    inputs = _inputs(items, detail.selector, effective, scope)
+    inputs = list(_inputs(items, detail.selector, effective, scope))
     return Fork("Map", (detail.machine,), inputs, concurrency, state.name, items)
+
+
+def _map_run(detail: _Detail, distributed: Distributed, effective: Payload, scope: Scope) -> MapRun:
+    """Its limits are looked at when the state has started: AWS tells what is wrong with them after MapStateStarted."""
+    items = [] if distributed.reader else detail.items(effective, scope)
+
+    def plan() -> Plan:
+        limits, batches = detail.limits(effective, scope), distributed.batches(effective, scope)
+        return Plan(
+            detail.machine,
+            distributed.label,
+            distributed.express,
+            *limits,
+            items,
+            lambda found: batches(_inputs(found, detail.selector, effective, scope)),
+            distributed.reader(effective, scope) if distributed.reader else None,
+            distributed.writer(effective, scope) if distributed.writer else None,
+        )
+
+    return MapRun(len(items), plan)
 
 
 def _items(reader: Reader) -> Items:
@@ -129,10 +148,9 @@ def _at_path(found: Expression | None) -> Items:
     return items
 
 
-def _inputs(items: list[Any], selector: Fill | None, effective: Payload, scope: Scope) -> list[Payload]:
-    if selector is None:
-        return [Payload.of(item) for item in items]
-    return [Payload.of(selector(effective, scope.with_item(at, item))) for at, item in enumerate(items)]
+def _inputs(items: Iterable[Any], selector: Fill | None, effective: Payload, scope: Scope) -> Iterator[Payload]:
+    for at, item in enumerate(items):
+        yield Payload.of(selector(effective, scope.with_item(at, item)) if selector else item)
 
 
 _FIELDS = INPUT_OUTPUT | ARGUMENTS | RESULT | ERRORS | _OWN | _TOLERANCES | FIELDS
