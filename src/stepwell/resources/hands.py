@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
-from stepwell.errors import ServiceError, StepwellError
+from stepwell.errors import ConfigurationError, ServiceError, StepwellError
 from stepwell.resources import integrations
 from stepwell.resources.function import Response
 from stepwell.resources.functions import Functions
@@ -134,6 +134,8 @@ class Hands:
     # Services
 
     def _ask(self, work: Work, to: Integration, waiting: _Waiting) -> Iterator[Step]:
+        if to.pattern.startswith("sync") and to.key not in JOBS:
+            raise ConfigurationError(f"This machine cannot wait for {to.key}.{to.pattern}: see docs/tasks.md")
         given = _adapted(work, to)
         text = work.submitted
         if text is None:

@@ -23,7 +23,6 @@ _OPTIMISED = {
     "databrew": ("DataBrew", "AWSGlueDataBrew"),
     "dynamodb": ("DynamoDB", "AmazonDynamoDBv2"),
     "ecs": ("ECS", "AmazonECS"),
-    "elasticmapreduce": ("ElasticMapReduce", "AmazonElasticMapReduce"),
     "emr-serverless": ("EMRServerless", "AmazonEMRServerless"),
     "events": ("EventBridge", "AmazonEventBridge"),
     "glue": ("Glue", "AWSGlue"),

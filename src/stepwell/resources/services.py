@@ -39,7 +39,6 @@ REGION = "us-east-1"
 _NAMES = {
     "sfn": "stepfunctions",
     "states": "stepfunctions",
-    "elasticmapreduce": "emr",
     "directoryservicedata": "ds-data",
     "lexmodelsv2": "lexv2-models",
     "lexruntimev2": "lexv2-runtime",
@@ -72,7 +71,7 @@ class Services:
         except ClientError as error:
             raise _refused(client, upper(action), error) from None
         except ParamValidationError as error:
-            raise ServiceError("ValidationException", str(error.kwargs["report"])) from None
+            raise ServiceError("ValidationException", str(error.kwargs["report"]), http=0) from None
         except BotoCoreError as error:
             raise ServiceError("SdkClientException", str(error), http=0) from None
         return answer
