@@ -7,8 +7,8 @@ from typing import Any
 
 from stepwell.asl.machine import parse_machine
 from stepwell.asl.payload import Payload
-from stepwell.engine.advance import advance, answer, fold, redrive, start, stop, tick
-from stepwell.engine.changes import Changes, Invocation, Reply, Timer
+from stepwell.engine.advance import advance, answer, fold, map_ended, redrive, start, stop, tick
+from stepwell.engine.changes import Changes, Invocation, Reply, RunChange, Timer
 from stepwell.engine.events import Event, shown
 from stepwell.engine.execution import RUNNING, Execution
 from stepwell.engine.frames import Frame
@@ -31,6 +31,7 @@ class Drive:
         self.calls: list[Invocation] = []
         self.timers: list[Timer] = []
         self.cancelled: list[int] = []
+        self.runs: list[RunChange] = []  # map runs under way
         self.random = Random(1)
         self._take(start(self.x, json.dumps({} if input_ is None else input_), now))
         self.go()
@@ -47,6 +48,13 @@ class Drive:
         call = self.calls.pop(at)
         payload = None if error is not None else Payload.of(result)
         self._take(answer(self.x, Reply(call.call, call.frame, payload, error, cause), self.now, self.random))
+        return self.go()
+
+    def end_run(self, result: Any = None, error: str | None = None, cause: str | None = None) -> "Drive":
+        """Answer the map run that has waited longest."""
+        run = self.runs[0]
+        payload = None if error is not None else Payload.of(result)
+        self._take(map_ended(self.x, Reply(run.run.id, run.frame, payload, error, cause), self.now, self.random))
         return self.go()
 
     def until_due(self) -> "Drive":
@@ -86,6 +94,8 @@ class Drive:
         self.calls += changes.invocations
         self.timers += changes.timers
         self.cancelled += changes.cancelled
+        over = {change.run.id for change in changes.runs if change.status != RUNNING}
+        self.runs = [run for run in [*self.runs, *changes.runs] if run.status == RUNNING and run.run.id not in over]
         self.calls = [call for call in self.calls if call.call not in self.cancelled]
 
 
@@ -107,6 +117,7 @@ def described(x: Execution) -> str:
             f.call if _phase(x, f) == "calling" else 0,
             f.counts,
             sorted((name, value.text) for name, value in f.variables.items()),
+            f.run,
             None if f.forked is None else (f.forked.started, f.forked.next, sorted(f.forked.children)),
         )
         for f in x.frames.values()

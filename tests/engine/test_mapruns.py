@@ -23,19 +23,9 @@ def mapped(**fields: Any) -> dict[str, Any]:
     return {"Type": "Map", "ItemProcessor": INNER, **({} if "Next" in fields else {"End": True}), **fields}
 
 
-def end_run(drive: Drive, result: Any = None, error: str | None = None, frame: int = 0) -> None:
-    run = drive.x.frames[frame].run
-    assert run is not None
-    payload = None if error else Payload.of(result)
-    changes = map_ended(drive.x, Reply(run.id, frame, payload, error, "why"), drive.now, drive.random)
-    drive.events += changes.events
-    drive.timers += changes.timers
-    drive.go()
-
-
 def test_a_run_points_back_and_its_state_is_left_from_where_it_ended() -> None:
     drive = Drive(machine(M=mapped(Label="L")), [1])
-    end_run(drive, [1])
+    drive.end_run([1])
     assert drive.pointers()[2:] == [
         (3, 2, "MapStateStarted"),
         (4, 3, "MapRunStarted"),
@@ -49,9 +39,9 @@ def test_a_run_points_back_and_its_state_is_left_from_where_it_ended() -> None:
 def test_a_run_that_fails_may_be_retried_and_each_try_is_a_run_of_its_own() -> None:
     retry = [{"ErrorEquals": ["E"], "IntervalSeconds": 1, "MaxAttempts": 1}]
     drive = Drive(machine(M=mapped(Retry=retry)), [1])
-    end_run(drive, error="E")
+    drive.end_run(error="E")
     drive.until_due()
-    end_run(drive, error="E")
+    drive.end_run(error="E")
     assert drive.types()[2:] == [
         *["MapStateStarted", "MapRunStarted", "MapRunFailed"] * 2,
         "MapStateFailed",
@@ -69,7 +59,7 @@ def test_a_fold_finds_the_run_where_it_is() -> None:
     found = drive.refold()
     assert found.root.run == drive.x.root.run
     assert [frame.phase for frame in pending(found)[1]] == [MAPPING]
-    end_run(drive, error="E")
+    drive.end_run(error="E")
     drive.redrive()
     assert drive.refold().root.run == drive.x.root.run
     assert drive.x.root.run is not None

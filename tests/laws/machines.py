@@ -29,6 +29,7 @@ OUTPUTS = [
     "{% $v %}",
     "{% $states.input.a + 1 %}",
 ]
+DISTRIBUTED = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
 RETRIERS = st.fixed_dictionaries(
     {"ErrorEquals": st.sampled_from([["Bad"], ["States.Timeout", "Bad"], ["States.TaskFailed"]])},
     optional={
@@ -135,7 +136,7 @@ def _map(draw: Any, depth: int, name: str, after: list[str]) -> State:
         "ItemSelector": [{"a.$": "$$.Map.Item.Value", "i.$": "$$.Map.Item.Index"}],
         "ResultPath": PLACES["ResultPath"],
     }
-    inner = draw(machines(depth - 1, f"{name}I"))
+    inner = draw(machines(depth - 1, f"{name}I")) | draw(st.sampled_from([{}, {}, DISTRIBUTED]))
     return {
         "Type": "Map",
         "ItemProcessor": inner,

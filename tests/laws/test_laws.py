@@ -8,7 +8,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from stepwell.engine.advance import pending
-from stepwell.engine.changes import Changes, Invocation
+from stepwell.engine.changes import Changes, Invocation, RunChange
 from stepwell.engine.execution import RUNNING
 from tests.engine.drive import Drive, described
 from tests.laws.machines import INPUTS, whole_machines
@@ -53,7 +53,7 @@ class World(Drive):
         return self
 
     def next(self) -> None:
-        """Answer the first call that ever gets an answer; else let a timer come due."""
+        """Answer the first call that ever gets an answer, or a map run; else let a timer come due."""
         for at, call in enumerate(self.calls):
             reply = self.reply(call)
             if reply != "hangs" or call.timeout is None:
@@ -61,9 +61,13 @@ class World(Drive):
                 failed = isinstance(reply, str)
                 self.answer(None if failed else reply, reply if failed else None, "cause" if failed else None, at)
                 return
+        if self.runs:
+            reply = self.reply(self.runs[0])
+            self.end_run(reply, "Bad" if reply == "Bad" else None)
+            return
         self.until_due()
 
-    def reply(self, call: Invocation) -> Any:
+    def reply(self, call: Invocation | RunChange) -> Any:
         count = self.answered.get(call.state, 0)
         return self.replies[(crc32(call.state.encode()) + count) % len(self.replies)]
 
@@ -79,7 +83,10 @@ class World(Drive):
         """Fold what is on disk; who was called goes on, and its answer will come."""
         self.x = self.refold()
         self.x.now = self.now
-        self.timers, called = pending(self.x)
+        self.timers, waiting = pending(self.x)
+        called = [frame for frame in waiting if frame.run is None]
+        runs = [RunChange(frame.number, frame.here.name, frame.run, RUNNING) for frame in waiting if frame.run]
+        self.runs = sorted(runs, key=lambda run: run.run.id)
         scheduled = {event.id: event for event in self.events if not event.part}
         self.calls = [
             Invocation(f.call, f.number, f.here.name, f.here.detail.resource, payload, self._timeout(f.due))
