@@ -287,6 +287,8 @@ class Worker:
             for question in questions:
                 question.release()
         for number, changes in saved:
+            if changes.events:
+                self._owner.note(number, changes.events[-1].id)
             self._begin(number, changes)
         for number in {n for n, changes in saved if changes.execution.status != RUNNING}:
             self._owned.pop(number, None)

@@ -123,7 +123,7 @@ def test_every_commit_is_on_disk_before_it_is_answered(journal):
 
 def test_a_file_that_is_no_journal_is_named(tmp_path):
     (tmp_path / "journal.db").write_bytes(b"not a database, but long enough to be read as one" * 100)
-    with pytest.raises(JournalError, match=r"journal\.db cannot be used: file is not a database\. Remedy: "):
+    with pytest.raises(JournalError, match=r"journal\.db is damaged: file is not a database\. Remedy: "):
         Journal(tmp_path)
 
 

@@ -8,7 +8,7 @@ from stepwell.cli.local import Engine
 
 ROLE = "arn:aws:iam::123456789012:role/r"
 PASS = {"Type": "Pass", "End": True}
-TABLES = ("executions", "events", "invocations", "inbox", "map_runs", "definitions")
+TABLES = ("executions", "events", "invocations", "inbox", "map_runs", "tasks", "definitions")
 
 
 def one(**state):

@@ -61,6 +61,7 @@ def seconds(age: str) -> int:
 
 def _prune(found: "Reader", options: Namespace, before: int | None) -> dict[str, int]:
     from stepwell.api.arns import machine_arn
+    from stepwell.journal.owners import forget_notes
 
     pruner, machine = found.journal.pruner, options.pipeline and machine_arn(options.pipeline)
     ended = pruner.ended(machine, before, options.keep or 0, [status.upper() for status in options.status])
@@ -69,6 +70,7 @@ def _prune(found: "Reader", options: Namespace, before: int | None) -> dict[str,
     told = {"executions": len(ended), "logs": 0, "bytes": 0}
     if options.dry_run or not ended:
         return told
+    forget_notes(found.folder)
     logs = pruner.forget([each.id for each in ended])
     told["logs"] = _remove(found.folder / "logs", logs)
     _forget_progress(found, ended)

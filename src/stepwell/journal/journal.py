@@ -4,15 +4,18 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from stepwell.asl.payload import Payload, dumps
 from stepwell.engine.changes import Changes, RunChange
 from stepwell.engine.events import Event
 from stepwell.engine.execution import RUNNING
 from stepwell.engine.tasks import is_activity
-from stepwell.errors import ExecutionAlreadyExists, OwnershipLost
+from stepwell.errors import ExecutionAlreadyExists, JournalError, OwnershipLost
 from stepwell.journal.catalog import Catalog
+from stepwell.journal.owners import notes
 from stepwell.journal.prune import Pruner
 from stepwell.journal.runs import Runs
 from stepwell.journal.shelf import Shelf
@@ -111,9 +114,23 @@ class Journal:
         self.pruner = Pruner(self._store)
         self.runs = Runs(self._store)
         self._posted = 0
+        try:
+            self._check_notes()
+        except JournalError:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._store.close()
+
+    def _check_notes(self) -> None:
+        """What an owner has noted as saved is there: else the file is an old one, or the -wal beside it was lost."""
+        for number, last in notes(self.folder):
+            with self._store.reading() as db:
+                row = db.execute("SELECT last FROM executions WHERE id = ?", (number,)).fetchone()
+                newest = db.execute("SELECT coalesce(max(id), 0) FROM executions").fetchone()[0]
+            if row[0] < last if row else number > newest:
+                raise self._store.damaged(f"event {last} of execution {number} was saved and is gone")
 
     def together(self) -> AbstractContextManager[None]:
         """Everything saved in this block reaches the disk at once, at its end."""
@@ -271,14 +288,36 @@ class Journal:
         """All events of an execution and the facts beside them, in order."""
         query = f"SELECT {_EVENT} FROM events WHERE execution = ? ORDER BY id, part"
         with self._store.reading() as db:
-            return [_event(row) for row in db.execute(query, (number,))]
+            last = self._last(db, number)
+            rows = db.execute(query, (number,)).fetchall()
+        self._check(number, rows, range(1, last + 1), [row[0] for row in rows if row[8] == 0])
+        return [_event(row) for row in rows]
 
     def history(self, number: int, after: int, limit: int, reverse: bool = False) -> list[EventRow]:
         """A page of what AWS shows: the events beyond id `after`, in the order of reading."""
         bound, order = ("id < ?", "DESC") if reverse else ("id > ?", "ASC")
         query = f"SELECT {_SHOWN} FROM events WHERE execution = ? AND part = 0 AND {bound} ORDER BY id {order} LIMIT ?"
         with self._store.reading() as db:
-            return db.execute(query, (number, after, limit)).fetchall()
+            last = self._last(db, number)
+            rows = db.execute(query, (number, after, limit)).fetchall()
+        ids = [row[0] for row in rows]
+        top = max(min(after - 1, last), *ids[:1], 0)
+        wanted = range(top, max(top - limit, 0), -1) if reverse else range(after + 1, min(after + limit, last) + 1)
+        self._check(number, rows, wanted, ids)
+        return [row[:7] for row in rows]
+
+    @staticmethod
+    def _last(db: Connection, number: int) -> int:
+        row = db.execute("SELECT last FROM executions WHERE id = ?", (number,)).fetchone()
+        return row[0] if row else 0
+
+    def _check(self, number: int, rows: list[Any], wanted: range, ids: list[int]) -> None:
+        """The events that must be there are there, each as it was written."""
+        if ids[: len(wanted)] != list(wanted):
+            raise self._store.damaged(f"events of execution {number} are missing")
+        for row in rows:
+            if row[7] is not None and row[7] != _sum(*row[:7]):
+                raise self._store.damaged(f"event {row[0]} of execution {number} is not what was written")
 
     def invocations(self, number: int) -> list[InvocationRow]:
         query = "SELECT call, request, log, ms, mb FROM invocations WHERE execution = ? ORDER BY call"
@@ -296,7 +335,7 @@ class Journal:
         return None if row is None else ExecutionRow(*row)
 
 
-_SHOWN = "id, previous, time, type, name, payload, details"
+_SHOWN = "id, previous, time, type, name, payload, details, sum"
 # A call is waited for until its frame has any event but those of its way, or an answer to it is kept or in the inbox.
 _AWAITS = """
     SELECT frame FROM events AS own WHERE execution = :x AND id = :call AND part = 0 AND type GLOB '*Scheduled'
@@ -306,24 +345,28 @@ _AWAITS = """
     AND NOT EXISTS (
         SELECT 1 FROM inbox WHERE execution = :x AND kind = 'answer' AND json_extract(body, '$.call') = :call)
 """
-_EVENT = "id, part, previous, time, type, frame, name, payload, details"
-_INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_EVENT = "id, previous, time, type, name, payload, details, sum, part, frame"
+_INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def _rows(number: int, events: list[Event]) -> list[tuple[Any, ...]]:
-    return [
-        (
-            number,
-            *event[:7],
-            None if event.payload is None else event.payload.text,
-            None if event.details is None else dumps(event.details),
-        )
-        for event in events
-    ]
+    rows = []
+    for event in events:
+        id_, part, previous, time, type_, frame, name, payload, details = event
+        text = None if payload is None else payload.text
+        facts = None if details is None else dumps(details)
+        sum_ = _sum(id_, previous, time, type_, name, text, facts)
+        rows.append((number, id_, part, previous, time, type_, frame, name, text, facts, sum_))
+    return rows
+
+
+def _sum(id_: int, previous: int, time: int, type_: str, name: str | None, text: str | None, facts: str | None) -> int:
+    """A checksum: SQLite notices when its pages do not fit together, not when a letter has become another."""
+    return crc32(f"{id_} {previous} {time} {type_} {name} {text} {facts}".encode())
 
 
 def _event(row: tuple[Any, ...]) -> Event:
-    number, part, previous, time, type_, frame, name, payload, details = row
+    number, previous, time, type_, name, payload, details, _, part, frame = row
     return Event(
         number,
         part,

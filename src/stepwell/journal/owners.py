@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -16,9 +18,28 @@ class Owner:
         self._file = os.open(self.folder / self.name, os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+    def note(self, execution: int, last: int) -> None:
+        """What is on disk now; whoever opens the journal looks whether it still is."""
+        os.pwrite(self._file, b"%20d %20d\n" % (execution, last), 0)
+
     def close(self) -> None:
         (self.folder / self.name).unlink(missing_ok=True)
         os.close(self._file)
+
+
+def notes(folder: Path) -> Iterator[tuple[int, int]]:
+    """What owners, living and dead, have noted last: an execution and its last event."""
+    for path in (folder / "owners").glob("*"):
+        with suppress(OSError, ValueError):
+            execution, last = path.read_bytes().split()
+            yield int(execution), int(last)
+
+
+def forget_notes(folder: Path) -> None:
+    """Executions are removed on purpose."""
+    for path in (folder / "owners").glob("*"):
+        with suppress(OSError):
+            os.truncate(path, 0)
 
 
 class Estate:

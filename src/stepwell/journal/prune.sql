@@ -19,6 +19,7 @@ SELECT log FROM invocations WHERE execution IN (SELECT id FROM doomed) AND log <
 DELETE FROM events WHERE execution IN (SELECT id FROM doomed);
 DELETE FROM invocations WHERE execution IN (SELECT id FROM doomed);
 DELETE FROM inbox WHERE execution IN (SELECT id FROM doomed);
+DELETE FROM tasks WHERE execution IN (SELECT id FROM doomed);
 DELETE FROM map_runs WHERE execution IN (SELECT id FROM doomed);
 DELETE FROM executions WHERE id IN (SELECT id FROM doomed);
 DELETE FROM doomed;

@@ -88,6 +88,7 @@ CREATE TABLE executions (
     items      INTEGER               -- how many a child has
 );
 CREATE INDEX executions_of_machine ON executions (machine, id);
+CREATE INDEX executions_by_status ON executions (machine, status, id) WHERE map_run IS NULL;
 CREATE INDEX children ON executions (map_run, status) WHERE map_run IS NOT NULL;
 CREATE INDEX executions_of_nobody ON executions (id) WHERE map_run IS NULL;
 CREATE INDEX executions_running ON executions (machine, owner) WHERE status = 'RUNNING';
@@ -123,6 +124,7 @@ CREATE TABLE events (
     name      TEXT,
     payload   TEXT,                  -- the event's input or output, verbatim
     details   TEXT,                  -- its other fields, JSON
+    sum       INTEGER,               -- CRC-32 of what is shown of it; absent in what older versions wrote
     PRIMARY KEY (execution, id, part)
 ) WITHOUT ROWID;
 

@@ -7,10 +7,13 @@ from pathlib import Path
 
 from stepwell.errors import JournalError
 
-VERSION = 4
+VERSION = 5
 SYNCHRONOUS = "FULL"  # a commit is on the disk when it returns; a benchmark measures what that costs
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _MIGRATIONS = Path(__file__).with_name("migrations")  # N.sql: from version N - 1 to version N
+
+# What SQLite raises; its own words about a damaged file may be no text.
+_REFUSALS = (sqlite3.Error, UnicodeDecodeError)
 
 # How a transaction begins, ends, and is undone.
 _WHOLE = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
@@ -27,7 +30,7 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             self.connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
             self._prepare()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *_REFUSALS) as error:
             raise self.refusal(error) from None
 
     def _prepare(self) -> None:
@@ -70,7 +73,7 @@ class Store:
             if connection.in_transaction:
                 for statement in undo:
                     connection.execute(statement)
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, _REFUSALS):
                 raise self.refusal(error) from None
             raise
 
@@ -85,7 +88,7 @@ class Store:
         except BaseException as error:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, _REFUSALS):
                 raise self.refusal(error) from None
             raise
         finally:
@@ -96,7 +99,7 @@ class Store:
         """Reads need no transaction of their own; a damaged or missing file is reported by name."""
         try:
             yield self.connection
-        except sqlite3.Error as error:
+        except _REFUSALS as error:
             raise self.refusal(error) from None
 
     def close(self) -> None:
@@ -107,8 +110,8 @@ class Store:
         text = str(error)
         if "full" in text or "disk I/O" in text:
             remedy = "free some space there (`df`), then `stepwell resume`: everything before this moment is saved"
-        elif "malformed" in text or "not a database" in text:
-            remedy = "the file is damaged: restore it from a backup, or move it away to start with an empty journal"
+        elif any(word in text for word in ("malformed", "not a database", "decode")):
+            return self.damaged(text)
         elif "readonly" in text or "unable to open" in text or isinstance(error, PermissionError):
             remedy = "make the folder writable for this user"
         elif "locked" in text:
@@ -116,6 +119,11 @@ class Store:
         else:
             remedy = "see the file and its folder"
         return JournalError(f"the journal {self.path} cannot be used: {text}. Remedy: {remedy}.")
+
+    def damaged(self, what: str) -> JournalError:
+        """The file is not what was written."""
+        remedy = "restore it from a backup, or move the folder away to start with an empty journal"
+        return JournalError(f"the journal {self.path} is damaged: {what}. Remedy: {remedy}.")
 
 
 def statements(script: str) -> Iterator[str]:
