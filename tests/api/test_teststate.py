@@ -343,5 +343,16 @@ def test_a_task_without_a_mock_calls_its_function(served):
     sfn = served.client()
     answer = sfn.test_state(definition=json.dumps(state), input='{"a": 1}', roleArn=ROLE)
     assert (answer["status"], json.loads(answer["output"])) == ("SUCCEEDED", {"v": {"a": 1}})
+    functions.create_function(
+        FunctionName="slow",
+        Runtime="python3.12",
+        Role=ROLE,
+        Handler="handler.handler",
+        Code={"ZipFile": zipped("import time\n\ndef handler(event, context):\n    time.sleep(60)\n")},
+        Timeout=60,
+    )
+    slow = {"Type": "Task", "Resource": arn.replace("tried", "slow"), "TimeoutSeconds": 1, "End": True}
+    timed_out = sfn.test_state(definition=json.dumps(slow), roleArn=ROLE)
+    assert (timed_out["status"], timed_out["error"], "cause" in timed_out) == ("FAILED", "States.Timeout", False)
     broken = sfn.test_state(definition=json.dumps(state), input='"fail"', roleArn=ROLE)
     assert (broken["status"], broken["error"]) == ("FAILED", "KeyError")

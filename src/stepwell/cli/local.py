@@ -140,11 +140,18 @@ class Engine:
 
     def _call(self, call: Call, seconds: float) -> tuple[Payload | None, str | None, str | None]:
         """What TestState asks of a resource."""
-        request = new_id()
-        timer = threading.Timer(seconds, self.hands.cancel, [request])
+        request, over = new_id(), threading.Event()
+
+        def time_out() -> None:
+            over.set()
+            self.hands.cancel(request)
+
+        timer = threading.Timer(seconds, time_out)
         timer.start()
         *_, last = self.hands.perform(Work("", call.resource, call.arguments.text, request))
         timer.cancel()
+        if over.is_set():
+            return None, "States.Timeout", None
         return None if last.text is None else Payload.parse(last.text), last.error, last.cause
 
     def register(self, pipeline: Pipeline, environment: dict[str, str]) -> str:
