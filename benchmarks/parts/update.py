@@ -5,13 +5,16 @@ works on a fresh copy of the same database. Lanes: 1, 2 and 5.
 """
 
 import time
+from functools import partial
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psycopg
 
-from benchmarks.common import VENV_BIN, Command, figure, options, ratio, report, timed
-from benchmarks.dataset import make_visits, new_database, run_psql, server
+from benchmarks.common import VENV_BIN, Command, timed
+from benchmarks.parts.dataset import make_visits, new_database, run_psql, server
+from benchmarks.parts.measured import Goal, Measured, speed, turns
 
 UPDATE = """
 UPDATE visit AS target
@@ -35,24 +38,26 @@ from stepwell import Chunks, Pipeline
 pipeline = Pipeline("merge")
 pipeline.sql("task_01", "update.sql", chunks=Chunks("staging", by=("visit_date", "person"), parallel={lanes}))
 """
-LANES = (1, 2, 5)
+LANES: dict[int, float | None] = {1: 0.90, 2: 1.25, 5: None}
 
 
-def main() -> None:
-    parser = options(__doc__ or "", runs=5)
-    parser.add_argument("--rows", type=int, default=4_000_000, help="rows of the target, half of which are updated")
-    chosen = parser.parse_args()
+def measure(rows: int, runs: int) -> Measured:
+    """`rows` are those that are updated, of a table with twice as many."""
+    numbers = count()
     with server() as admin, TemporaryDirectory() as name:
-        _prepare(admin, chosen.rows)
-        times: dict[str, list[float]] = {"psql": []} | {_row(lanes): [] for lanes in LANES}
-        for turn in range(chosen.runs + 1):
-            times["psql"].append(_in_psql(admin))
-            for lanes in LANES:
-                times[_row(lanes)].append(_in_chunks(admin, Path(name) / f"{turn}-{lanes}", lanes))
-    rows = {name: figure(seconds[1:]) for name, seconds in times.items()}
-    ratios = {f"speed of {lanes} lanes / psql": ratio(rows, "psql", _row(lanes)) for lanes in LANES}
-    ratios["speed of 5 lanes / 2 lanes"] = ratio(rows, _row(2), _row(5))
-    report(f"UPDATE join of {chosen.rows // 2:,} rows of {chosen.rows:,}", rows, ratios, chosen)
+        _prepare(admin, 2 * rows)
+
+        def in_chunks(lanes: int) -> float:
+            return _in_chunks(admin, Path(name) / f"{next(numbers)}", lanes)
+
+        ways = {"psql": partial(_in_psql, admin)} | {_row(lanes): partial(in_chunks, lanes) for lanes in LANES}
+        times = turns(ways, runs)
+    goals = [
+        Goal(f"speed of {_row(lanes)} / psql", speed(times, _row(lanes), "psql"), least)
+        for lanes, least in LANES.items()
+    ]
+    goals.append(Goal("speed of 5 lanes / 2 lanes", speed(times, _row(5), _row(2)), 0.95))
+    return Measured(f"UPDATE join of {rows:,} rows of {2 * rows:,}, by the whole product", times, goals)
 
 
 def _row(lanes: int) -> str:
@@ -87,7 +92,3 @@ def _in_chunks(admin: str, folder: Path, lanes: int) -> float:
     if row != expected:
         raise SystemExit(f"{row} rows were merged instead of {expected}")
     return seconds
-
-
-if __name__ == "__main__":
-    main()

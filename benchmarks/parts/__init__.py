@@ -1,0 +1,1 @@
+"""The parts of `./dev bench data`, and what they and `./dev bench chaos` are made of."""

@@ -1,0 +1,64 @@
+"""The copy beside dlt and pandas, each as its manual shows it, in an environment of their own; of fewer rows."""
+
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.common import cache, environment_of
+from benchmarks.parts import copy
+from benchmarks.parts.dataset import make_visits, new_database, server
+from benchmarks.parts.measured import Goal, Measured, speed, turns
+from benchmarks.parts.warm import must_be_same, sql
+
+REQUIREMENTS = ["dlt[postgres,sql-database]==1.31.0", "pandas==3.1.1", "pyarrow==26.0.1", "psycopg2-binary==2.9.13"]
+DLT = """
+import sys, time
+source, target = sys.argv[1:]
+import dlt
+from dlt.sources.sql_database import sql_table
+begun = time.perf_counter()
+table = sql_table(source, table="visit", backend="pyarrow", chunk_size=50_000)
+destination = dlt.destinations.postgres(target)
+pipeline = dlt.pipeline("bench", destination=destination, dataset_name="public", pipelines_dir=".")
+pipeline.run(table, table_name="loaded", write_disposition="replace", loader_file_format="csv")
+print(time.perf_counter() - begun)
+"""
+PANDAS = """
+import sys, time
+import pandas, sqlalchemy
+source, target = (sqlalchemy.create_engine(url) for url in sys.argv[1:])
+begun = time.perf_counter()
+reading = source.connect().execution_options(stream_results=True)
+for frame in pandas.read_sql("select * from visit", reading, chunksize=50_000):
+    frame.to_sql("loaded", target, if_exists="append", index=False, method="multi", chunksize=1_000)
+print(time.perf_counter() - begun)
+"""
+PEERS = {"dlt 1.31 (pyarrow, CSV)": DLT, "pandas 3.1 to_sql(method='multi')": PANDAS}
+
+
+def measure(rows: int, runs: int) -> Measured:
+    python = environment_of("peers", REQUIREMENTS, cache())
+    with server() as admin, tempfile.TemporaryDirectory() as folder:
+        source, target = new_database(admin, "peer_source"), new_database(admin, "peer_target")
+        make_visits(source, rows)
+
+        def by(program: str) -> Callable[[], float]:
+            return lambda: _run(python, program, Path(folder), source, target)
+
+        ways = copy.ways(source, target, {}) | {name: by(program) for name, program in PEERS.items()}
+        times = turns(ways, runs, warm_up=False)
+        must_be_same(source, target)
+    goals = [Goal(f"speed of {copy.FAST} / {name}", speed(times, copy.FAST, name)) for name in PEERS]
+    goals += [Goal(name, rows / times[name].median, unit="rows/s") for name in times]
+    return Measured(f"Copy of {rows:,} rows, beside dlt and pandas", times, goals)
+
+
+def _run(python: Path, program: str, folder: Path, source: str, target: str) -> float:
+    sql(target, "drop table if exists loaded", "checkpoint")
+    environment = {"RUNTIME__DLTHUB_TELEMETRY": "false", "HOME": str(folder), "PATH": "/usr/bin:/bin"}
+    command = [str(python), "-c", program, source, target]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return float(done.stdout.split()[-1])
