@@ -4,7 +4,8 @@
     ./dev bench data plan update     these parts
     ./dev bench data copy --rows 200000 --runs 5
 
-Parts: plan (10 M rows into chunks), update (an UPDATE join in chunks, by the whole product), load (by swap), copy
+Parts: plan (10 M rows into chunks), update (an UPDATE join in chunks, by the whole product; psql, 1 and 2 lanes), lanes
+(the same, 2 and 5 lanes), load (by swap), copy
 (from one PostgreSQL into another), peers (the same by dlt and pandas), resume (1,000 chunks that are done, and what a
 chunk costs), sleep (60 s of work, 5 s an invocation). `psql` is the one that comes with the embedded PostgreSQL.
 """
@@ -27,6 +28,7 @@ class Part(NamedTuple):
 PARTS = {
     "plan": Part(plan.measure, 10_000_000),
     "update": Part(update.measure, 2_000_000),
+    "lanes": Part(update.measure_lanes, 2_000_000),
     "load": Part(load.measure, 2_000_000),
     "copy": Part(copy.measure, 5_000_000),
     "peers": Part(peers.measure, 200_000),

@@ -281,6 +281,8 @@ def test_a_chunk_that_no_invocation_is_long_enough_for_fails_after_its_attempts(
 def test_a_lot_that_takes_too_long_goes_back_as_single_chunks(database: str) -> None:
     make_items(database, 200)
     number = chunked.plan(job(database, size=10, lanes=1))["number"]
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("update stepwell.plan set lot = 40")
     sizes: list[int] = []
 
     def work(connection: TaskConnection, lot: Lot) -> int:

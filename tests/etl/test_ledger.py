@@ -5,11 +5,17 @@ import pytest
 
 from stepwell.errors import ConfigurationError
 from stepwell.etl import chunked
-from stepwell.etl.connection import connect
-from stepwell.etl.ledger import Lot, described
+from stepwell.etl.connection import TaskConnection, connect
+from stepwell.etl.ledger import Ledger, Lot, described
 from stepwell.etl.plan import Chunk
 from stepwell.etl.ranges import Range
 from tests.etl.chunking import job, ledger, make_items, run_all
+
+
+def taken(kept: Ledger, connection: TaskConnection, *asked: int) -> Lot:
+    found = kept.take(connection, *asked)
+    assert found is not None
+    return found[0]
 
 
 def test_a_plan_comes_back_as_it_was_written(database: str) -> None:
@@ -21,8 +27,7 @@ def test_a_plan_comes_back_as_it_was_written(database: str) -> None:
         assert stored is not None
         assert (stored.chunks, stored.rows, stored.number) == (told["chunks"], 300, told["number"])
         assert stored.key["columns"] == ["a", "b"]
-        lot = kept.take(connection, 1, True, 1000, 10_000, 1)
-        assert lot is not None
+        lot = taken(kept, connection, 1, True, 1000, 10_000, 1)
         assert lot.numbers == [1, 2, 3, 4]  # those with NULL are not joined
         nulls = ledger(database, "null_column, rows", "null_column is not null")
         assert nulls == [(0, 100), (1, 67)]
@@ -33,15 +38,12 @@ def test_a_lot_is_of_neighbours_and_an_equal_share_at_most(database: str) -> Non
     chunked.plan(job(database, size=10, lanes=1))
     kept = job(database).ledger
     with connect(database, "test") as first, connect(database, "test") as second:
-        mine = kept.take(first, 40, True, 5, 1000, 2)
-        assert mine is not None
+        mine = taken(kept, first, 40, True, 5, 1000, 2)
         assert mine.numbers == [40, 41, 42, 43, 44]
-        theirs = kept.take(second, 38, True, 50, 1000, 2)
-        assert theirs is not None
+        theirs = taken(kept, second, 38, True, 50, 1000, 2)
         assert theirs.numbers == [38, 39]  # the next one is taken
         total = kept.totals(first).chunks
-        rest = kept.take(second, 45, True, 1000, 100_000, 2)
-        assert rest is not None
+        rest = taken(kept, second, 45, True, 1000, 100_000, 2)
         assert len(rest.numbers) <= total / 2
 
 
@@ -50,9 +52,9 @@ def test_what_a_lot_has_done_is_shared_out_to_the_last_row(database: str) -> Non
     number = chunked.plan(job(database, size=10, lanes=1))["number"]
     kept = job(database).ledger
     with connect(database, "test") as connection:
-        lot = kept.take(connection, 1, True, 7, 1000, 1)
-        assert lot is not None
-        outcomes = kept.done(connection, number, 4, lot, 1003, 0.999)
+        lot = taken(kept, connection, 1, True, 7, 1000, 1)
+        transaction = kept.begin(connection, 60)
+        outcomes = kept.done(connection, number, 4, lot, 1003, 0.999, transaction)
         assert sum(outcome.rows for outcome in outcomes) == 1003
         assert sum(outcome.ms for outcome in outcomes) == 999
         assert {(outcome.lane, outcome.attempts, outcome.state) for outcome in outcomes} == {(4, 1, "done")}

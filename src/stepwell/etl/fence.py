@@ -244,16 +244,27 @@ def transaction_of(connection: TaskConnection) -> int:
 
 def must_be_in(connection: TaskConnection, transaction: int) -> None:
     """The task's transaction must still be open: a COMMIT or ROLLBACK that was sent as SQL has ended it."""
+    must_be_open(connection)
+    if transaction_of(connection) != transaction:
+        raise ended_by_task()
+
+
+def must_be_open(connection: TaskConnection) -> None:
+    """Some transaction must be; that it is still the same one, only the server knows."""
     status = connection.info.transaction_status
     if status == TransactionStatus.INERROR:
         raise explain(psycopg.errors.InFailedSqlTransaction("the task's transaction has failed"))
-    if status == TransactionStatus.IDLE or transaction_of(connection) != transaction:
-        raise TransactionMisuse(
-            "the task sent COMMIT or ROLLBACK as SQL. What it did before that is out of Stepwell's hands: a COMMIT "
-            "has stored it without a receipt. Remove the statement; for a part that may fail use "
-            "`with connection.transaction():`. A task that must commit by itself is declared with "
-            "@pipeline.task(transaction=False)."
-        )
+    if status == TransactionStatus.IDLE:
+        raise ended_by_task()
+
+
+def ended_by_task() -> TransactionMisuse:
+    return TransactionMisuse(
+        "the task sent COMMIT or ROLLBACK as SQL. What it did before that is out of Stepwell's hands: a COMMIT "
+        "has stored it without a receipt. Remove the statement; for a part that may fail use "
+        "`with connection.transaction():`. A task that must commit by itself is declared with "
+        "@pipeline.task(transaction=False)."
+    )
 
 
 def _must_be_idle(connection: TaskConnection) -> None:

@@ -24,8 +24,8 @@ from stepwell.errors import (
 )
 from stepwell.etl.connection import TaskConnection, lease
 from stepwell.etl.failure import explain
-from stepwell.etl.fence import must_be_in, set_limits, superseded, transaction_of
-from stepwell.etl.ledger import Ledger, Lot, Outcome, described
+from stepwell.etl.fence import must_be_open, set_limits, superseded
+from stepwell.etl.ledger import Ledger, Lot, Outcome, State, described
 from stepwell.etl.pace import Pace
 from stepwell.etl.redact import redacted
 
@@ -37,6 +37,7 @@ _AGAIN = (ConnectionLost, DatabaseUnavailable, DeadlockDetected, LockNotAvailabl
 _WATCH = "500ms"  # how soon PostgreSQL notices that the process of a lane is gone
 _PATIENCE = 10  # troubles in a row that a lane bears
 _LARGEST = 1000  # chunks in a lot
+_FINISH = 2.0  # seconds that turning the lot to done may take, at least
 _RESERVE = 0.2  # seconds kept for the commit
 _FRESH = 0.8  # of its time is still before an invocation that has only just begun
 
@@ -118,19 +119,28 @@ class Lane:
     def _take(self, connection: TaskConnection) -> Lot | None:
         connection.deadline = time.monotonic() + max(_RESERVE, self._remaining())
         set_limits(connection, _WATCH)
-        self._check_plan(connection)
-        pace = self._pace = self._pace or Pace(self._has, round(self._mean), *self._ledger.rate(connection))
-        if not self._has_time(round(self._mean)):
-            return None
-        rows = min(pace.size, max(1, pace.fitting((self._remaining() - _RESERVE) / 1.5)))
-        chunks = min(_LARGEST, max(1, round(rows / self._mean)))
-        return self._ledger.take(connection, self._at, self._is_fresh(), chunks, rows, self._order.lanes)
+        pace = self._pace = self._pace or self._first_pace(connection)
+        found = None
+        if self._has_time(round(self._mean)):
+            rows = min(pace.size, max(1, pace.fitting((self._remaining() - _RESERVE) / 1.5)))
+            chunks = min(_LARGEST, max(1, round(rows / self._mean)))
+            found = self._ledger.take(connection, self._at, self._is_fresh(), chunks, rows, self._order.lanes)
+        lot, state = found or (None, self._ledger.state(connection))
+        self._check_plan(connection, state)
+        if not pace.explores and state.lot:
+            pace.base = state.lot
+        return lot
 
-    def _check_plan(self, connection: TaskConnection) -> None:
-        number, expired = self._ledger.state(connection)
-        if number != self._order.number:
-            raise superseded(self._ledger.key, self._order.number, number)
-        if expired:
+    def _first_pace(self, connection: TaskConnection) -> Pace:
+        """As it was in the invocation before; the first lane tries whether larger lots are better, for all."""
+        known = self._ledger.state(connection).lot
+        measured = self._ledger.rate(connection)
+        return Pace(self._has, known or round(self._mean), *measured, explores=self.number == 0, tried=bool(known))
+
+    def _check_plan(self, connection: TaskConnection, state: State) -> None:
+        if state.number != self._order.number:
+            raise superseded(self._ledger.key, self._order.number, state.number)
+        if state.expired:
             left, _ = self._ledger.left(connection)
             self._final = DeadlineExceeded(
                 f"the deadline of the task's chunks has passed with {left} of {self._order.chunks} not done. What is "
@@ -144,21 +154,28 @@ class Lane:
         self._lot, self._began = lot, time.monotonic()
         limit = self._remaining() if len(lot.chunks) == 1 else min(pace.limit, self._remaining())
         connection.deadline = self._began + max(_RESERVE, limit)
-        set_limits(connection, _WATCH)
         connection.guarded = True
-        transaction = transaction_of(connection)
+        transaction = self._ledger.begin(connection, connection.seconds_left())
         rows = self._order.work(connection, lot)
-        must_be_in(connection, transaction)
+        must_be_open(connection)
         seconds = time.monotonic() - self._began
-        connection.deadline = time.monotonic() + max(2.0, connection.seconds_left())
-        connection.keep_deadline()
-        outcomes = self._ledger.done(connection, self._order.number, self.number, lot, rows, seconds)
+        if connection.seconds_left() < _FINISH:
+            connection.deadline = time.monotonic() + _FINISH
+            connection.keep_deadline()
+        outcomes = self._ledger.done(connection, self._order.number, self.number, lot, rows, seconds, transaction)
         connection.end(commit=True)
         self._lot, self._troubles = None, 0
-        pace.ran(lot.rows, seconds)
+        self._learn(connection, pace, lot, seconds)
         self._at = lot.chunks[-1].number + 1
         self.rows, self.chunks, self.lots = self.rows + rows, self.chunks + len(lot.chunks), self.lots + 1
         self._report(outcomes)
+
+    def _learn(self, connection: TaskConnection, pace: Pace, lot: Lot, seconds: float) -> None:
+        before = pace.base
+        pace.ran(lot.rows, seconds)
+        if pace.explores and pace.base != before:
+            self._ledger.found(connection, self._order.number, pace.base)
+            connection.end(commit=True)
 
     def _has_time(self, rows: int) -> bool:
         """For the commit, and for so many rows, half as slow again as they were."""
@@ -198,7 +215,7 @@ class Lane:
         if self._troubles > _PATIENCE:
             raise error
         if self._pace is not None and not isinstance(error, (ConnectionLost, DatabaseUnavailable)):
-            self._pace.size = max(1, self._pace.size // 2)
+            self._pace.gave_way()
         wait = min(5.0, 0.05 * 2**self._troubles) * random.uniform(0.5, 1.0)  # noqa: S311  not a secret
         time.sleep(min(wait, max(0.0, self._remaining())))
 

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.types.json import Jsonb
 
-from stepwell.etl.connection import TaskConnection
-from stepwell.etl.fence import Key, superseded
+from stepwell.etl.connection import TaskConnection, milliseconds
+from stepwell.etl.fence import Key, ended_by_task, superseded
 from stepwell.etl.plan import Chunk, Plan
 from stepwell.etl.ranges import Range, join
+
+_ABOUT = 1.25  # times the rows that a lot should have
 
 _OF = "pipeline = $1 and run = $2 and task = $3"
 _FIND = f"""
@@ -35,8 +37,9 @@ where old.pipeline = $1 and old.task = $2 and old.reconciled_at < clock_timestam
 """
 _PLAN = """
 insert into stepwell.plan (pipeline, run, task, "window", execution, number, hash, narrowed, params, key, chunks, rows,
-  lanes, oversized, deadline)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, clock_timestamp() + make_interval(secs => $15))
+  lanes, oversized, deadline, lot)
+select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, clock_timestamp() + make_interval(secs => $15),
+  (select lot from stepwell.plan where pipeline = $1 and task = $3 order by reconciled_at desc nulls last limit 1)
 """
 _CHUNKS = """
 insert into stepwell.chunk (pipeline, run, task, chunk, lo, hi, null_column, shape, rows)
@@ -53,16 +56,24 @@ with plan as (
 update stepwell.chunk set state = 'planned', attempts = 0, error = null
 where {_OF} and (state = 'failed' or state = 'planned' and error is not null)
 """
-_STATE = f"select number, deadline < clock_timestamp() from stepwell.plan where {_OF}"
+_PLAN_NOW = "plan.number, plan.deadline < clock_timestamp(), plan.lot"
+_STATE = f"select {_PLAN_NOW} from stepwell.plan where {_OF}"
+_FOUND = f"update stepwell.plan set lot = $5 where {_OF} and number = $4"
 # A chunk with an error is tried again only by an invocation ($5) that has all of its time before it. Whoever takes
 # much leaves some to the others: no more than an equal share ($7 lanes) of what is left.
 _TAKE = f"""
-select chunk, lo, hi, null_column, shape, rows, alone, attempts from stepwell.chunk
+select chunk, lo, hi, null_column, shape, chunk.rows, alone, attempts, {_PLAN_NOW}
+from stepwell.chunk join stepwell.plan using (pipeline, run, task)
 where {_OF} and state = 'planned' and chunk >= $4 and chunk <= $8 and ($5 or error is null)
 order by chunk
 limit case when $6::int = 1 then 1 else least($6, greatest(1,
   (select count(*) from stepwell.chunk where {_OF} and state = 'planned') / $7::int)) end
-for update skip locked
+for update of chunk skip locked
+"""
+# What ends a lot that takes too long, or whose lane is frozen; and the transaction that it is done in.
+_BEGIN = """
+select txid_current(), set_config('statement_timeout', $1, true),
+  set_config('idle_in_transaction_session_timeout', $1, true)
 """
 _LEFT = f"""
 select count(*), count(*) filter (where error is null) from stepwell.chunk where {_OF} and state = 'planned'
@@ -78,7 +89,7 @@ flipped as (
   where {_OF} and mine.chunk = lot.chunk and state = 'planned' and (select number from newest) = $5
   returning mine.chunk, attempts
 )
-select (select number from newest), extract(epoch from moment)::float8,
+select (select number from newest), txid_current(), extract(epoch from moment)::float8,
   array(select attempts from flipped order by chunk)
 from now
 """
@@ -129,6 +140,14 @@ select chunk, state, coalesce(rows_done, 0), coalesce(ms, 0), attempts, lane, er
 from stepwell.chunk where {_OF} order by chunk
 """
 _RECONCILED = f"update stepwell.plan set reconciled_at = clock_timestamp() where {_OF}"
+
+
+class State(NamedTuple):
+    """The attempt that the plan belongs to, whether its time is over, and how many rows make a good lot, if known."""
+
+    number: int | None
+    expired: bool
+    lot: int | None
 
 
 class Stored(NamedTuple):
@@ -239,23 +258,34 @@ class Ledger(NamedTuple):
         frozen = [draft.hash, Jsonb(draft.narrowed), Jsonb(dict(draft.params))]
         self._ask(connection, _REOPEN, number, *frozen, lanes, seconds)
 
-    def state(self, connection: TaskConnection) -> tuple[int | None, bool]:
-        """The number of the attempt that the plan belongs to, and whether its time is over."""
-        return self._ask(connection, _STATE).fetchone() or (None, False)
+    def state(self, connection: TaskConnection) -> State:
+        return State(*(self._ask(connection, _STATE).fetchone() or (None, False, None)))
+
+    def found(self, connection: TaskConnection, number: int, rows: int) -> None:
+        """So many rows make a good lot, all lanes are told."""
+        self._ask(connection, _FOUND, number, rows)
 
     def rate(self, connection: TaskConnection) -> tuple[int, float]:
         """Rows, and the seconds that they took, of the chunks done last, in this run or else in the one before it."""
         rows, ms = self._ask(connection, _RATE).fetchone() or (0, 0)
         return rows, ms / 1000
 
-    def take(self, connection: TaskConnection, at: int, fresh: bool, chunks: int, rows: int, lanes: int) -> Lot | None:
+    def take(
+        self, connection: TaskConnection, at: int, fresh: bool, chunks: int, rows: int, lanes: int
+    ) -> tuple[Lot, State] | None:
         """Lock what is to be run next, from the chunk `at` on or else from the first: a lot of at most so many chunks
-        and rows, but at least one chunk. None if nothing is free."""
+        and about so many rows, but at least one chunk. None if nothing is free."""
         for low, high in ((at, 2**31 - 1), (1, at - 1)):
             found = self._ask(connection, _TAKE, low, fresh, chunks, lanes, high).fetchall()
             if found:
-                return _lot(found, rows)
+                return _lot(found, rows), State(*found[0][8:])
         return None
+
+    def begin(self, connection: TaskConnection, seconds: float) -> int:
+        """Limits for a lot; the number of the transaction that it is done in."""
+        row = _ask(connection, _BEGIN, [milliseconds(seconds)]).fetchone()
+        assert row is not None
+        return int(row[0])
 
     def left(self, connection: TaskConnection) -> tuple[int, int]:
         """How many chunks are not run yet, taken ones included; and how many of them have not been tried."""
@@ -264,12 +294,15 @@ class Ledger(NamedTuple):
         return row[0], row[1]
 
     def done(
-        self, connection: TaskConnection, number: int, lane: int, lot: Lot, rows: int, seconds: float
+        self, connection: TaskConnection, number: int, lane: int, lot: Lot, rows: int, seconds: float, transaction: int
     ) -> list[Outcome]:
-        """Turn the lot to done, last before the commit. Raises Superseded if a newer attempt has begun."""
+        """Turn the lot to done, last before the commit. Raises Superseded if a newer attempt has begun, and
+        TransactionMisuse if this is not the transaction that it was begun in."""
         shares, times = _shared(rows, lot), _shared(round(seconds * 1000), lot)
         asked = [self.key.window, number, lane, seconds, lot.numbers, shares, times]
-        newest, moment, attempts = self._ask(connection, _DONE, *asked).fetchone() or (None, 0.0, [])
+        newest, now, moment, attempts = self._ask(connection, _DONE, *asked).fetchone() or (None, 0, 0.0, [])
+        if now != transaction:
+            raise ended_by_task()
         if newest != number or len(attempts) != len(lot.chunks):
             raise superseded(self.key, number, newest)
         told = zip(lot.numbers, shares, times, attempts, strict=True)
@@ -335,7 +368,7 @@ def _lot(found: Sequence[tuple[Any, ...]], rows: int) -> Lot:
     for row in [] if alone or chunks[0].range.null is not None else found[1:]:
         chunk = _chunk(row[:6])
         size += chunk.rows
-        if chunk.number != chunks[-1].number + 1 or chunk.range.null is not None or row[6] or size > rows:
+        if chunk.number != chunks[-1].number + 1 or chunk.range.null is not None or row[6] or size > _ABOUT * rows:
             break
         chunks.append(chunk)
     return Lot(tuple(chunks), alone, attempts)

@@ -1,22 +1,40 @@
-"""How many rows the next lot takes, so that it lasts about as long as it should, whatever a row costs today."""
+"""How many rows the next lot takes: as many as make a row cheapest, within the time that a lot may take.
+
+A lot has costs of its own (a commit, a table that the statement reads whole), which more rows share; but of more rows
+PostgreSQL may choose a plan that is slower for each. So it is tried: twice as many, and back if that was no gain.
+"""
 
 LONGEST = 60.0  # seconds
 _SHARE = 0.2  # of the time that one invocation has
 _MEMORY = 0.75  # the weight of what was measured before, at each new lot
-_GROWTH = 2.0
 _PANIC = 3.0  # times the target: what was measured says nothing about this part of the table
+_BRIEF = 1.0  # seconds: a shorter lot may grow without being a gain
+_GAIN, _LOSS = 1.1, 0.9  # times the speed of the size before
+_WAIT = 16  # lots until a size that was no gain is tried again; each time twice as many
 
 
 class Pace:
-    """Measures lots. `target` is the seconds that one should take, `size` the rows of the next one."""
+    """Measures lots. `target` is the seconds that one takes at most, `size` the rows of the next one.
 
-    def __init__(self, seconds: float, size: int, rows: int = 0, took: float = 0.0) -> None:
-        """`seconds` is what the invocation has. `rows` that took `took` seconds before are where it begins."""
+    `explores`: whether this lane tries other sizes, or keeps to `base`, which another one has found.
+    """
+
+    def __init__(
+        self, seconds: float, size: int, rows: int = 0, took: float = 0.0, explores: bool = True, tried: bool = False
+    ) -> None:
+        """`seconds` is what the invocation has. `rows` took `took` seconds before, and `size` was `tried`."""
         self.target = min(LONGEST, _SHARE * seconds)
         self._rows, self._seconds = float(rows), took
-        self.size = size
-        if rows and took:
-            self.size = max(size, round(rows / took * self.target / _GROWTH))
+        self.explores, self._wait, self._lots = explores, _WAIT, _WAIT if tried else 1
+        self.base = max(1, size)
+        self._speed = 0.0  # rows a second at the base
+        self._cap = float("inf")  # rows that fit into the target
+        self._crowd = 1.0  # how much less it takes since lanes were in each other's way
+        self._tries = False
+
+    @property
+    def size(self) -> int:
+        return max(1, round(min(2 * self.base if self._tries else self.base, self._cap) / self._crowd))
 
     @property
     def limit(self) -> float:
@@ -32,16 +50,34 @@ class Pace:
         return int(seconds * self._rows / self._seconds) if self._seconds else self.size
 
     def ran(self, rows: int, seconds: float) -> None:
-        rows = max(rows, 1)
+        rows, seconds = max(rows, 1), max(seconds, 0.0001)
         if seconds > _PANIC * self.target:
             self.gave_up(rows)
             return
         self._rows = self._rows * _MEMORY + rows
-        self._seconds = self._seconds * _MEMORY + max(seconds, 0.0001)
-        wanted = self._rows / self._seconds * self.target
-        self.size = max(1, round(min(max(wanted, rows / 4), rows * _GROWTH)))
+        self._seconds = self._seconds * _MEMORY + seconds
+        self._cap = max(self._rows / self._seconds * self.target, rows / 4)
+        self._crowd = max(1.0, self._crowd * _MEMORY)
+        if self.explores:
+            self._judge(rows, seconds)
 
     def gave_up(self, rows: int) -> None:
-        """A lot that took far too long cuts the next one, and the average is forgotten."""
-        self._rows = self._seconds = 0.0
-        self.size = max(1, rows // 6)
+        """A lot that took far too long cuts the next one, and what was measured is forgotten."""
+        self._rows = self._seconds = self._speed = 0.0
+        self._cap = max(1, rows // 6)
+        self._tries = False
+
+    def gave_way(self) -> None:
+        """To another lane: large lots are in each other's way more often."""
+        self._crowd *= 2
+
+    def _judge(self, rows: int, seconds: float) -> None:
+        speed = rows / seconds
+        if not self._tries or rows < 1.5 * self.base:
+            self._speed = speed if not self._speed else _MEMORY * self._speed + (1 - _MEMORY) * speed
+            self._lots -= 1
+        elif speed > _GAIN * self._speed or (speed > _LOSS * self._speed and seconds < _BRIEF):
+            self.base, self._speed = rows, speed
+        else:
+            self._lots, self._wait = self._wait, 2 * self._wait
+        self._tries = self._lots <= 0 and 2 * self.base <= self._cap

@@ -23,7 +23,7 @@ create table if not exists stepwell.plan (
   number bigint not null, hash text not null, narrowed jsonb, params jsonb not null, key jsonb not null,
   chunks int not null, rows bigint not null, lanes int not null, oversized jsonb not null,
   planned_at timestamptz not null default clock_timestamp(), opened_at timestamptz not null default clock_timestamp(),
-  deadline timestamptz not null, reconciled_at timestamptz, primary key (pipeline, run, task)
+  deadline timestamptz not null, reconciled_at timestamptz, lot bigint, primary key (pipeline, run, task)
 );
 create table if not exists stepwell.chunk (
   pipeline text not null, run text not null, task text not null, chunk int not null,
