@@ -29,12 +29,22 @@ def task_01(connection, chunk):
 class Project:
     """The folder, the commands that are run in it, and what the database says afterwards."""
 
-    def __init__(self, folder: Path, url: str, lanes: int, rows: int, timeout: int = 900, sleeps: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        lanes: int,
+        rows: int,
+        timeout: int = 900,
+        sleeps: bool = False,
+        through: str | None = None,
+    ) -> None:
+        """`through` is the URL by which the functions reach the database, if it is another one."""
         folder.mkdir(exist_ok=True)
         source = COUNTING.format(rows=rows, lanes=lanes, timeout=timeout, sleeps=sleeps)
         (folder / "pipeline.py").write_text(source)
         self.folder, self.url = folder, url
-        self.environment = {**os.environ, "DATABASE_URL": url}
+        self.environment = {**os.environ, "DATABASE_URL": through or url}
         self.environment.pop("STEPWELL_PROGRESS", None)
 
     def start(self, *words: str) -> subprocess.Popen[str]:

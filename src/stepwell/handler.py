@@ -21,6 +21,10 @@ from stepwell.pipeline.receipt import Meter
 from stepwell.pipeline.settings import value_of
 from stepwell.pipeline.task import LoadTask, PythonTask, SqlTask, Task, ValidateConfig, table_of
 
+_NO_PROOF = (
+    "task {0!r} is a load, which needs no proof: each row that its query gives is in one range of keys. See what they "
+    "are with: stepwell plan {0}"
+)
 _found: dict[tuple[str, str], Pipeline] = {}
 
 
@@ -112,8 +116,10 @@ def _perform(pipeline: Pipeline, task: Task, call: Invocation, context: TaskCont
     if isinstance(task, ValidateConfig):
         return _validate(pipeline, url, application, work)
     _must_fit(task, call)
-    if isinstance(task, SqlTask | PythonTask) and task.chunks is not None:
+    if isinstance(task, SqlTask | PythonTask | LoadTask) and task.chunks is not None:
         if call.phase == "prove":
+            if isinstance(task, LoadTask):
+                raise ConfigurationError(_NO_PROOF.format(task.name))
             from stepwell.pipeline.proving import proven
 
             return proven(task, task.chunks, url, application, context)

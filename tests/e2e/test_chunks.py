@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -237,6 +238,36 @@ def test_a_machine_that_is_older_than_the_function_is_refused(project: Make, dat
         _, error = _handled(made, event).communicate()
         assert ("which this run's state machine does not know" in error) == (phase is None)
     assert counts(made) == {0: 100}
+
+
+LOADING = """
+from stepwell import Chunks, Pipeline, env
+
+pipeline = Pipeline("copying")
+pipeline.load(
+    "task_01",
+    into="copied",
+    query="select * from item",
+    source=env("SOURCE_URL"),
+    chunks=Chunks("item", by=("a", "b"), rows=100, parallel=2),
+)
+"""
+
+
+def test_a_load_from_another_database_is_planned_and_done_in_chunks(
+    project: Make, database: str, server_url: str, changed: Callable[..., str]
+) -> None:
+    name = f"etl_items_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f"create database {name}")
+        made = project(LOADING, database)
+        made.environment["SOURCE_URL"] = changed(server_url, database=name)
+        items(made.environment["SOURCE_URL"], 1000)
+        assert "task_01 in 12 chunks of item by a, b" in made("plan", "task_01").stdout
+        assert "is a load, which needs no proof" in made("prove", "task_01", code=None).stderr
+        assert "1,000 rows   12 chunks" in made("run").stdout
+        assert made.sql("select count(*), sum(id) from copied") == [(1000, 499_500)]
+        admin.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_a_task_that_was_done_as_a_whole_has_a_receipt_that_the_machine_of_chunk
 def test_an_empty_table_is_done_at_once(database: str) -> None:
     make_items(database, 0)
     receipt = run_all(job(database))
-    assert (receipt["rows"], receipt["chunks"]) == (0, 1)
+    assert (receipt["rows"], receipt["chunks"]) == (0, 3)
 
 
 def test_a_failed_run_goes_on_with_what_is_left_and_the_work_as_it_is_now(
@@ -199,3 +199,14 @@ def test_a_progress_store_that_cannot_be_written_is_nobodys_trouble(
     monkeypatch.setenv("STEPWELL_PROGRESS", "sqlite:////nowhere/at/all/progress.db")
     make_items(database)
     assert run_all(job(database))["rows"] == 1000
+
+
+def test_a_row_that_comes_after_the_plan_is_in_a_chunk_also_with_null_in_its_key(database: str) -> None:
+    make_items(database, 100)
+    given = job(database)
+    number = chunked.plan(given)["number"]
+    with psycopg.connect(database) as admin:
+        admin.execute("insert into item values (1001, null, 5), (1002, 5, null), (1003, -9, 5), (1004, 999, 5)")
+    assert chunked.lane(given, number)["done"]
+    assert counts(database) == {1: 104}
+    assert chunked.reconcile(given, number)["rows"] == 104

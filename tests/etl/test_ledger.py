@@ -52,9 +52,10 @@ def test_what_a_lot_has_done_is_shared_out_to_the_last_row(database: str) -> Non
     number = chunked.plan(job(database, size=10, lanes=1))["number"]
     kept = job(database).ledger
     with connect(database, "test") as connection:
-        lot = taken(kept, connection, 1, True, 7, 1000, 1)
-        transaction = kept.begin(connection, 60)
-        outcomes = kept.done(connection, number, 4, lot, 1003, 0.999, transaction)
+        lot, state = kept.take(connection, 1, True, 7, 1000, 1) or (None, None)
+        assert lot is not None
+        assert state is not None
+        outcomes = kept.done(connection, number, 4, lot, 1003, 0.999, state.transaction)
         assert sum(outcome.rows for outcome in outcomes) == 1003
         assert sum(outcome.ms for outcome in outcomes) == 999
         assert {(outcome.lane, outcome.attempts, outcome.state) for outcome in outcomes} == {(4, 1, "done")}

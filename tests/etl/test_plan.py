@@ -98,10 +98,10 @@ def test_the_laws_hold_for_random_tables(database: str, seed: int) -> None:
         must_hold(database, tuple(names), size, exact=index is not None)
 
 
-def test_an_empty_table_is_one_open_chunk(database: str) -> None:
+def test_an_empty_table_is_one_open_chunk_and_one_for_nulls(database: str) -> None:
     make(database, "a int", "select 1 where false", "a")
     plan, _ = must_hold(database, ("a",), 10)
-    assert [chunk.rows for chunk in plan.chunks] == [0]
+    assert [(chunk.rows, chunk.range.null) for chunk in plan.chunks] == [(0, None), (0, 0)]
 
 
 def test_a_single_row_is_one_open_chunk(database: str) -> None:
@@ -137,14 +137,14 @@ def test_a_giant_key_at_the_end_and_at_the_beginning_stands_alone(database: str)
         "a",
     )
     plan, _ = must_hold(database, ("a",), 10)
-    assert [chunk.rows for chunk in plan.chunks] == [50, 1, 50]
+    assert [chunk.rows for chunk in plan.bounded] == [50, 1, 50]
     assert plan.oversized == (1, 3)
 
 
 def test_a_key_as_large_as_a_chunk_is_not_oversized(database: str) -> None:
     make(database, "a int", "select i / 10 from generate_series(0, 99) i", "a")
     plan, _ = must_hold(database, ("a",), 10)
-    assert [chunk.rows for chunk in plan.chunks] == [10] * 10
+    assert [chunk.rows for chunk in plan.bounded] == [10] * 10
     assert plan.oversized == ()
 
 
@@ -159,6 +159,12 @@ def test_nulls_in_each_column_have_a_chunk_each(database: str) -> None:
     assert [chunk.range.null for chunk in plan.chunks][-3:] == [0, 1, 2]
 
 
+def test_columns_that_may_be_null_have_a_chunk_also_if_no_row_has_it_now(database: str) -> None:
+    make(database, "a int not null, b int", "select i, i from generate_series(1, 50) i", "a, b")
+    plan, _ = must_hold(database, ("a", "b"), 50)
+    assert [(chunk.range.null, chunk.rows) for chunk in plan.chunks] == [(None, 50), (1, 0)]
+
+
 def test_a_table_of_nothing_but_nulls_is_whole(database: str) -> None:
     make(database, "a int", "select null::int from generate_series(1, 30)", "a")
     plan, _ = must_hold(database, ("a",), 10)
@@ -168,7 +174,7 @@ def test_a_table_of_nothing_but_nulls_is_whole(database: str) -> None:
 def test_a_first_column_that_is_always_the_same_is_cut_by_the_second(database: str) -> None:
     make(database, "a text, b int", "select 'x', i from generate_series(1, 100) i", "a, b")
     plan, _ = must_hold(database, ("a", "b"), 10)
-    assert len(plan.chunks) == 10
+    assert len(plan.bounded) == 10
 
 
 def test_values_that_are_equal_and_look_different_are_one(database: str) -> None:
@@ -233,7 +239,7 @@ def test_without_an_index_the_command_that_makes_one_is_told(database: str) -> N
     table, plan, _ = planned(database, ("a", "b"), 100)
     assert table.by_index is None
     assert 'CREATE INDEX ON item ("a", "b");' in (table.advice or "")
-    assert len(plan.chunks) == 10
+    assert len(plan.bounded) == 10
     must_hold(database, ("a", "b"), 100, exact=False)
 
 
@@ -253,7 +259,7 @@ def test_a_partitioned_table_is_cut_like_any_other(database: str) -> None:
         admin.execute("create index on item (a, b)")
         admin.execute("insert into item (a, b) select i % 100, i from generate_series(1, 1000) i")
     plan, _ = must_hold(database, ("a", "b"), 100)
-    assert len(plan.chunks) == 10
+    assert len(plan.bounded) == 10
 
 
 @pytest.mark.parametrize(

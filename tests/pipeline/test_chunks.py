@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from stepwell import Chunk, Chunks, Pipeline
+from stepwell import Chunk, Chunks, Pipeline, csv_files
 from stepwell.etl.ranges import Key, Range
 from stepwell.pipeline.check import check
 
@@ -52,6 +52,19 @@ def test_a_python_task_in_chunks_must_ask_for_its_part_and_no_other_may() -> Non
     assert "give the function the parameter chunk" in forgets
     assert "task 'wishes' asks for chunk, and is not done in chunks" in wishes
     assert "a chunk is one transaction" in leaves
+
+
+def test_a_load_in_chunks_is_of_a_query_and_replaces_the_whole_table() -> None:
+    pipeline, cut = Pipeline("visits"), Chunks("t", by="id")
+    query = "select * from t"
+    pipeline.load("right", into="a", query=query, chunks=cut)
+    pipeline.load("files", into="b", source=csv_files("*.csv"), chunks=cut)
+    pipeline.load("window", into="c", query=query, mode="replace", range="true", chunks=cut)
+    pipeline.load("rejecting", into="d", query=query, rejects=5, chunks=cut)
+    files, window, rejecting = told(pipeline)
+    assert "files are loaded as a whole: drop chunks=" in files
+    assert "has chunks= and mode='replace'" in window
+    assert "Chunks(tolerate=) says how many chunks may fail" in rejecting
 
 
 def test_a_chunk_is_a_condition_with_its_values(database: str) -> None:

@@ -5,7 +5,8 @@ number only. What a run has done stays done: a plan that finds one of the same r
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from hashlib import sha256
 from json import dumps
 from typing import Any, NamedTuple
@@ -43,6 +44,10 @@ class Job(NamedTuple):
     `table`, `by`, `size` (rows of a chunk), `lanes`, `deadline` (seconds), `tolerate` are as the pipeline says; a chunk
     that fails is tried `attempts` times, after the errors named in `again`. `freeze` answers what the lanes run, as
     JSON; `work` makes work of that and of the frozen parameters; `check` runs in the transaction of the reconciliation.
+
+    For a load: `at` opens the database whose table is cut, and `find` finds it there; `prepare` is called with what is
+    frozen, and how many chunks are done, in the transaction that stores the plan; `finish` with what is frozen, before
+    `check`.
     """
 
     url: str
@@ -65,6 +70,10 @@ class Job(NamedTuple):
     work: Callable[[Any, dict[str, Any]], Work]
     check: Callable[[TaskConnection], dict[str, Any]]
     used_mb: Callable[[], int]
+    at: Callable[[TaskConnection], AbstractContextManager[TaskConnection]] = nullcontext
+    find: Callable[[TaskConnection, str, Sequence[str]], Table] = find_table
+    prepare: Callable[[TaskConnection, Any, int], None] = lambda connection, frozen, done: None
+    finish: Callable[[TaskConnection, Any], None] = lambda connection, frozen: None
 
     @property
     def ledger(self) -> Ledger:
@@ -90,6 +99,7 @@ def plan(job: Job) -> dict[str, Any]:
         if stored and done:
             return _go_on(connection, job, begun.number, stored, draft, done)
         lanes = min(job.lanes, len(cut.chunks))
+        job.prepare(connection, draft.narrowed, 0)
         job.ledger.store(connection, begun.number, job.execution, draft, cut, lanes, job.deadline)
         connection.end(commit=True)
         tell_plan(connection, job.ledger)
@@ -151,7 +161,7 @@ def go_on(job: Job) -> dict[str, Any]:
 
     Answers `{"done": false, …}`, or the receipt.
     """
-    job = _adopted(job)
+    job = adopted(job)
     with lease(job.url, job.application) as connection, explained():
         _limit(connection, job)
         stored = _stored(connection, job)
@@ -168,6 +178,16 @@ def go_on(job: Job) -> dict[str, Any]:
     return reconcile(job, number)
 
 
+def adopted(job: Job) -> Job:
+    """A bare invocation goes on with the run of those before it."""
+    if not job.run.startswith("invoke-"):
+        return job
+    with lease(job.url, job.application) as connection, explained():
+        _limit(connection, job)
+        _stored(connection, job)
+        return job._replace(run=open_run(connection, job.key) or job.run)
+
+
 # Planning
 
 
@@ -176,8 +196,9 @@ def _draft(connection: TaskConnection, job: Job, whole: bool) -> tuple[Draft, Pl
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
         _limit(connection, job)
-        table = find_table(connection, job.table, job.by)
-        cut = make_plan(connection, table, job.size) if whole else Plan((), ())
+        with job.at(connection) as there:
+            table = job.find(there, job.table, job.by)
+            cut = make_plan(there, table, job.size) if whole else Plan((), ())
         if whole:
             _tell_cut(job, table, cut)
         key = {"table": table.name, **table.key._asdict()}
@@ -203,6 +224,7 @@ def _go_on(
     if stored.hash != draft.hash:
         print(f"they were done by what the task was before; the others are done by what it is now. {again}", flush=True)
     lanes = min(job.lanes, stored.chunks)
+    job.prepare(connection, draft.narrowed, done)
     job.ledger.reopen(connection, number, draft, lanes, job.deadline)
     connection.end(commit=True)
     mirror(connection, job.ledger, job.tolerate)
@@ -236,6 +258,7 @@ def _reconciled(connection: TaskConnection, job: Job, stored: Stored, attempt: A
     totals = job.ledger.totals(connection)
     _must_add_up(connection, job, stored, totals)
     connection.guarded = True
+    job.finish(connection, stored.narrowed)
     checked = job.check(connection)
     job.ledger.reconciled(connection)
     seconds = stored.now - stored.opened_at
@@ -313,16 +336,6 @@ def _no_plan(job: Job) -> ConfigurationError:
     return ConfigurationError(
         f'the run {job.run} has no plan of task {job.key.task!r}: {{"phase": "plan"}} comes before its lanes'
     )
-
-
-def _adopted(job: Job) -> Job:
-    """A bare invocation goes on with the run of those before it."""
-    if not job.run.startswith("invoke-"):
-        return job
-    with lease(job.url, job.application) as connection, explained():
-        _limit(connection, job)
-        _stored(connection, job)
-        return job._replace(run=open_run(connection, job.key) or job.run)
 
 
 def _plain(key: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ neither. Whoever comes later (a retry, a duplicate, a zombie) finds the receipt 
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,11 +54,11 @@ do update set execution = excluded.execution, receipt = excluded.receipt, commit
 _FORGET = "delete from stepwell.receipt where pipeline = $1 and run = $2 and task = any($3)"
 # What ends a transaction whose client is dead, frozen or too slow. Only some platforms can watch the client.
 _SETTINGS = """
-select set_config('statement_timeout', $1, $5), set_config('idle_in_transaction_session_timeout', $2, $5),
+set_config('statement_timeout', $1, $5), set_config('idle_in_transaction_session_timeout', $2, $5),
   set_config('lock_timeout', $3, $5), set_config('application_name', $4, $5),
   case when version() ~ 'linux' and current_setting('server_version_num')::int >= 140000
          or version() ~ 'darwin|bsd' and current_setting('server_version_num')::int >= 150000
-    then set_config('client_connection_check_interval', $6, $5) end
+    then set_config('client_connection_check_interval', $6, $5) end as watched
 """
 
 
@@ -232,9 +233,19 @@ def _ask(connection: TaskConnection, query: str, values: Sequence[Any]) -> psyco
 
 def set_limits(connection: TaskConnection, watch: str = "2s") -> None:
     """How long statements, locks and silence may take; how often PostgreSQL looks whether the client still lives."""
+    _ask(connection, f"select {_SETTINGS}", limits(connection, watch))
+
+
+def limits(connection: TaskConnection, watch: str) -> list[Any]:
+    """The values of `limiting`."""
     seconds = connection.remaining() or _LOCK_SECONDS
-    limits = [milliseconds(seconds)] * 2 + [milliseconds(min(_LOCK_SECONDS, seconds))]
-    _ask(connection, _SETTINGS, [*limits, connection.application[:63], not connection.autocommit, watch])
+    longest = [milliseconds(seconds)] * 2 + [milliseconds(min(_LOCK_SECONDS, seconds))]
+    return [*longest, connection.application[:63], not connection.autocommit, watch]
+
+
+def limiting(first: int) -> str:
+    """What `set_limits` does, as expressions for another query, whose six parameters begin with `$first`."""
+    return re.sub(r"\$(\d)", lambda mark: f"${first + int(mark[1]) - 1}", _SETTINGS)
 
 
 def transaction_of(connection: TaskConnection) -> int:

@@ -34,7 +34,6 @@ Report = Callable[[Sequence[Outcome]], None]
 
 # Somebody else was in the way, or the network: the same work can be done in a moment.
 _AGAIN = (ConnectionLost, DatabaseUnavailable, DeadlockDetected, LockNotAvailable, SerializationFailure)
-_WATCH = "500ms"  # how soon PostgreSQL notices that the process of a lane is gone
 _PATIENCE = 10  # troubles in a row that a lane bears
 _LARGEST = 1000  # chunks in a lot
 _FINISH = 2.0  # seconds that turning the lot to done may take, at least
@@ -74,6 +73,7 @@ class Lane:
         self._at = 1 + number % order.lanes * order.chunks // order.lanes
         self._pace: Pace | None = None
         self._lot: Lot | None = None  # the one under way
+        self._transaction = 0  # in which it was taken
         self._began = 0.0
         self._troubles = 0
         self._final: Exception | None = None  # what the lane itself ends with
@@ -118,7 +118,6 @@ class Lane:
 
     def _take(self, connection: TaskConnection) -> Lot | None:
         connection.deadline = time.monotonic() + max(_RESERVE, self._remaining())
-        set_limits(connection, _WATCH)
         pace = self._pace = self._pace or self._first_pace(connection)
         found = None
         if self._has_time(round(self._mean)):
@@ -129,6 +128,7 @@ class Lane:
         self._check_plan(connection, state)
         if not pace.explores and state.lot:
             pace.base = state.lot
+        self._transaction = state.transaction
         return lot
 
     def _first_pace(self, connection: TaskConnection) -> Pace:
@@ -155,14 +155,13 @@ class Lane:
         limit = self._remaining() if len(lot.chunks) == 1 else min(pace.limit, self._remaining())
         connection.deadline = self._began + max(_RESERVE, limit)
         connection.guarded = True
-        transaction = self._ledger.begin(connection, connection.seconds_left())
         rows = self._order.work(connection, lot)
         must_be_open(connection)
         seconds = time.monotonic() - self._began
         if connection.seconds_left() < _FINISH:
             connection.deadline = time.monotonic() + _FINISH
             connection.keep_deadline()
-        outcomes = self._ledger.done(connection, self._order.number, self.number, lot, rows, seconds, transaction)
+        outcomes = self._ledger.done(connection, self._order.number, self.number, lot, rows, seconds, self._transaction)
         connection.end(commit=True)
         self._lot, self._troubles = None, 0
         self._learn(connection, pace, lot, seconds)
@@ -223,7 +222,7 @@ class Lane:
         verdict = self._verdict
         if verdict is not None:
             connection.deadline = time.monotonic() + max(1.0, self._remaining())
-            set_limits(connection, _WATCH)
+            set_limits(connection)
             verdict(connection)
 
     def _speak_last(self) -> None:

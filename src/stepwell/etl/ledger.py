@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.types.json import Jsonb
 
-from stepwell.etl.connection import TaskConnection, milliseconds
-from stepwell.etl.fence import Key, ended_by_task, superseded
+from stepwell.etl.connection import TaskConnection
+from stepwell.etl.fence import Key, ended_by_task, limiting, limits, superseded
 from stepwell.etl.plan import Chunk, Plan
 from stepwell.etl.ranges import Range, join
 
+_WATCH = "500ms"  # how soon PostgreSQL notices that the process of a lane is gone
 _ABOUT = 1.25  # times the rows that a lot should have
 
 _OF = "pipeline = $1 and run = $2 and task = $3"
@@ -28,6 +29,7 @@ _OPEN = """
 select run from stepwell.plan where pipeline = $1 and task = $2 and "window" = $3 and run like 'invoke-%'
   and reconciled_at is null order by planned_at desc limit 1
 """
+_RUNS = 'select run from stepwell.plan where pipeline = $1 and task = $2 and "window" = $3'
 _DROP = f"with plan as (delete from stepwell.plan where {_OF}) delete from stepwell.chunk where {_OF}"
 # Chunks of runs that ended long ago are of no use to anybody.
 _SWEEP = """
@@ -62,18 +64,14 @@ _FOUND = f"update stepwell.plan set lot = $5 where {_OF} and number = $4"
 # A chunk with an error is tried again only by an invocation ($5) that has all of its time before it. Whoever takes
 # much leaves some to the others: no more than an equal share ($7 lanes) of what is left.
 _TAKE = f"""
-select chunk, lo, hi, null_column, shape, chunk.rows, alone, attempts, {_PLAN_NOW}
-from stepwell.chunk join stepwell.plan using (pipeline, run, task)
+with limits as materialized (select {limiting(9)})
+select chunk, lo, hi, null_column, shape, chunk.rows, alone, attempts, {_PLAN_NOW}, txid_current()
+from limits, stepwell.chunk join stepwell.plan using (pipeline, run, task)
 where {_OF} and state = 'planned' and chunk >= $4 and chunk <= $8 and ($5 or error is null)
 order by chunk
 limit case when $6::int = 1 then 1 else least($6, greatest(1,
   (select count(*) from stepwell.chunk where {_OF} and state = 'planned') / $7::int)) end
 for update of chunk skip locked
-"""
-# What ends a lot that takes too long, or whose lane is frozen; and the transaction that it is done in.
-_BEGIN = """
-select txid_current(), set_config('statement_timeout', $1, true),
-  set_config('idle_in_transaction_session_timeout', $1, true)
 """
 _LEFT = f"""
 select count(*), count(*) filter (where error is null) from stepwell.chunk where {_OF} and state = 'planned'
@@ -86,7 +84,8 @@ flipped as (
   update stepwell.chunk as mine set state = 'done', attempts = attempts + 1, error = null, lane = $6,
     rows_done = lot.rows_done, ms = lot.ms, started_at = moment - make_interval(secs => $7), finished_at = moment
   from unnest($8::int[], $9::bigint[], $10::int[]) as lot(chunk, rows_done, ms), now
-  where {_OF} and mine.chunk = lot.chunk and state = 'planned' and (select number from newest) = $5
+  where {_OF} and mine.chunk = any($8) and mine.chunk = lot.chunk and state = 'planned'
+    and (select number from newest) = $5
   returning mine.chunk, attempts
 )
 select (select number from newest), txid_current(), extract(epoch from moment)::float8,
@@ -143,11 +142,15 @@ _RECONCILED = f"update stepwell.plan set reconciled_at = clock_timestamp() where
 
 
 class State(NamedTuple):
-    """The attempt that the plan belongs to, whether its time is over, and how many rows make a good lot, if known."""
+    """The attempt that the plan belongs to, whether its time is over, and how many rows make a good lot, if known.
+
+    `transaction` is that in which a lot was taken.
+    """
 
     number: int | None
     expired: bool
     lot: int | None
+    transaction: int = 0
 
 
 class Stored(NamedTuple):
@@ -274,18 +277,13 @@ class Ledger(NamedTuple):
         self, connection: TaskConnection, at: int, fresh: bool, chunks: int, rows: int, lanes: int
     ) -> tuple[Lot, State] | None:
         """Lock what is to be run next, from the chunk `at` on or else from the first: a lot of at most so many chunks
-        and about so many rows, but at least one chunk. None if nothing is free."""
+        and about so many rows, but at least one chunk. None if nothing is free. The transaction gets its limits."""
+        limit = limits(connection, _WATCH)
         for low, high in ((at, 2**31 - 1), (1, at - 1)):
-            found = self._ask(connection, _TAKE, low, fresh, chunks, lanes, high).fetchall()
+            found = self._ask(connection, _TAKE, low, fresh, chunks, lanes, high, *limit).fetchall()
             if found:
                 return _lot(found, rows), State(*found[0][8:])
         return None
-
-    def begin(self, connection: TaskConnection, seconds: float) -> int:
-        """Limits for a lot; the number of the transaction that it is done in."""
-        row = _ask(connection, _BEGIN, [milliseconds(seconds)]).fetchone()
-        assert row is not None
-        return int(row[0])
 
     def left(self, connection: TaskConnection) -> tuple[int, int]:
         """How many chunks are not run yet, taken ones included; and how many of them have not been tried."""
@@ -348,6 +346,11 @@ def open_run(connection: TaskConnection, key: Key) -> str | None:
     """The run of bare invocations that has not ended."""
     row = _ask(connection, _OPEN, list(key)).fetchone()
     return row[0] if row else None
+
+
+def runs_of(connection: TaskConnection, key: Key) -> list[str]:
+    """All runs that have a plan of the task."""
+    return [run for (run,) in _ask(connection, _RUNS, list(key))]
 
 
 def described(chunk: Chunk) -> str:

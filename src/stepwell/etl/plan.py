@@ -86,6 +86,11 @@ class Plan(NamedTuple):
     def rows(self) -> int:
         return sum(chunk.rows for chunk in self.chunks)
 
+    @property
+    def bounded(self) -> list[Chunk]:
+        """Those of keys without NULL."""
+        return [chunk for chunk in self.chunks if chunk.range.null is None]
+
 
 def find_table(connection: TaskConnection, name: str, by: Sequence[str]) -> Table:
     """Look the table and its key up; ConfigurationError for what cannot be cut."""
@@ -123,7 +128,8 @@ def _must_have_order(connection: TaskConnection, table: str, key: Key) -> None:
 def make_plan(connection: TaskConnection, table: Table, size: int) -> Plan:
     """Cut the table into chunks of at most `size` rows, a key with more rows than that into a chunk of its own.
 
-    The first range has no lower bound and the last no upper one, so that a row that comes later is in one of them. To
+    The first range has no lower bound and the last no upper one, and a column that may be NULL has a chunk for that,
+    so that a row that comes later is in one of them. To
     be called in a transaction of its own, best at REPEATABLE READ. Without an index, chunks may be larger by one key.
     """
     _ask(connection, _SETTINGS, [])
@@ -261,13 +267,12 @@ class _Planner:
     # What no bounds can hold
 
     def nulls(self) -> Iterator[Step]:
-        """A range for each column of the key that is NULL somewhere, where no column before it is."""
+        """A range for each column of the key that may be NULL, where no column before it is; also if no row has that
+        now: one that comes later is in it, as another one is in the first range or the last."""
         for index, name in enumerate(self._names):
             if name in self._nullable:
                 before = [f"{each} is not null and " for each in self._names[:index] if each in self._nullable]
-                rows = self._counted(f"{''.join(before)}{name} is null", [])
-                if rows:
-                    yield Range(None, None, index), rows
+                yield Range(None, None, index), self._counted(f"{''.join(before)}{name} is null", [])
 
     def _counted(self, where: str, values: Sequence[str | None]) -> int:
         row = _ask(self._connection, f"select count(*) from {self._table} where {where}", values).fetchone()

@@ -9,9 +9,10 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from stepwell.errors import ConfigurationError, StepwellError
 from stepwell.etl.catalog import plain_types
-from stepwell.etl.connection import TaskConnection, connect
+from stepwell.etl.connection import TaskConnection, connect, lease
 from stepwell.etl.copy import pour
 from stepwell.etl.failure import explain
+from stepwell.etl.ranges import Key, Range, literal_predicate
 from stepwell.etl.run import execute, values_of
 from stepwell.etl.script import Script, Statement
 from stepwell.etl.sources import Column, Staged
@@ -40,22 +41,34 @@ _NUMBER = Identifier("s", "stepwell_row")
 
 @contextmanager
 def opened(
-    connection: TaskConnection, script: Script, params: Mapping[str, Any], source: str | None
+    connection: TaskConnection, script: Script, params: Mapping[str, Any], source: str | None, keep: bool = False
 ) -> Iterator["HereQuery | ThereQuery"]:
     """The script's one statement as a query: in the connection's own database, or in the one of the URL `source`."""
     statement = _only(script)
     values = values_of(script, statement, params)
-    if source is None:
-        yield HereQuery(connection, statement, values)
-        return
-    with closing(connect(source, f"{connection.application} source")) as there:
-        there.deadline = connection.deadline
-        there.read_only = True
-        there.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        if _identity(there) == _identity(connection):
+    with reading(connection, source, keep) as there:
+        if there is connection or _identity(there) == _identity(connection):
             yield HereQuery(connection, statement, values)  # never through the client what can stay in the server
         else:
             yield ThereQuery(connection, there, statement, values)
+
+
+@contextmanager
+def reading(connection: TaskConnection, source: str | None, keep: bool = False) -> Iterator[TaskConnection]:
+    """A connection to the source, for one snapshot; the given one if there is no source. `keep`: for the next time."""
+    if source is None:
+        yield connection
+        return
+    application = f"{connection.application} source"
+    with lease(source, application) if keep else closing(connect(source, application)) as there:
+        there.deadline = connection.deadline
+        there.read_only, there.isolation_level = True, psycopg.IsolationLevel.REPEATABLE_READ
+        try:
+            yield there
+        finally:
+            if not there.closed:
+                there.end(commit=False)
+                there.read_only = there.isolation_level = None
 
 
 class HereQuery:
@@ -72,6 +85,9 @@ class HereQuery:
 
     def since(self, column: str, start: Composable) -> None:
         self._start = _at_least(column, start)
+
+    def within(self, range_: Range, key: Key) -> None:
+        self._start = _within(range_, key, self._connection)
 
     def insert(self, table: Identifier, into: Mapping[str, Column]) -> int:
         head = SQL("insert into {} ({})\n").format(table, _list(into))
@@ -108,6 +124,9 @@ class ThereQuery:
 
     def since(self, column: str, start: Composable) -> None:
         self._start = _at_least(column, start)
+
+    def within(self, range_: Range, key: Key) -> None:
+        self._start = _within(range_, key, self._there)
 
     def insert(self, table: Identifier, into: Mapping[str, Column]) -> int:
         return self._copy(table, into, "binary" if self._agrees(into) else "text")
@@ -190,6 +209,12 @@ def _staged(place: str, values: dict[str, Composable]) -> Staged:
     where = SQL("concat('row ', {}, ' of ', {}::text)").format(_NUMBER, Literal(place))
     content = SQL("to_jsonb(s) - 'stepwell_row'")
     return Staged(_STAGE, _NOTHING, values, where, content, [])
+
+
+def _within(range_: Range, key: Key, connection: TaskConnection) -> Composable:
+    """Only the rows of a range of keys."""
+    condition = literal_predicate(range_, key, "q", lambda value: Literal(value).as_string(connection))
+    return SQL(" where ") + SQL(condition)
 
 
 def _at_least(column: str, start: Composable) -> Composable:

@@ -55,6 +55,12 @@ def named_predicate(range_: Range, key: Key, alias: str, prefix: str) -> tuple[s
     return condition, {f"{prefix}{number}": value for number, value in enumerate(writer.values, 1)}
 
 
+def literal_predicate(range_: Range, key: Key, alias: str, literal: Callable[[str | None], str]) -> str:
+    """The same with its values written out, for a COPY, which cannot bind."""
+    writer = _Writer(key, alias, lambda index: literal(writer.values[index]))
+    return writer.condition(range_)
+
+
 class _Writer:
     def __init__(self, key: Key, alias: str, mark: Callable[[int], str], escape: bool = False) -> None:
         columns = [f"{alias}.{quoted(name)}" if alias else quoted(name) for name in key.columns]

@@ -74,9 +74,9 @@ Fill = Callable[[Identifier], int]  # puts the rows into a table, answers how ma
 class Fresh:
     """The new table beside the old one. `names`: how its parts are called for now, and what they will be called."""
 
-    def __init__(self, connection: TaskConnection, target: Target) -> None:
+    def __init__(self, connection: TaskConnection, target: Target, name: str | None = None) -> None:
         self._connection, self._target = connection, target
-        self.name = f"stepwell_new_{target.oid}_{connection.info.backend_pid}"
+        self.name = name or f"stepwell_new_{target.oid}_{connection.info.backend_pid}"
         self.identifier = Identifier(target.schema, self.name)
         commands = _all(connection, _FINISH, [target.oid, self.name])
         self._commands = [command for command, *_ in commands]
@@ -86,15 +86,24 @@ class Fresh:
     def fill(self, fit: Fit, fill: Fill, indexes_first: bool) -> int:
         """Make it, with the rows in it. Indexes come last, which is faster, unless rows are to be tried on them."""
         with _in_final_names(self._names):
-            run(self._connection, _one(self._connection, _MAKE, [self._target.oid, self.name]))
-            if add := add_columns(self.identifier, fit):
-                run(self._connection, add)
+            self.make(fit)
             if indexes_first:
                 self._finish()
             rows = fill(self.identifier)
             if not indexes_first:
                 self._finish()
             return rows
+
+    def make(self, fit: Fit) -> None:
+        """Without rows and indexes."""
+        run(self._connection, _one(self._connection, _MAKE, [self._target.oid, self.name]))
+        if add := add_columns(self.identifier, fit):
+            run(self._connection, add)
+
+    def index(self) -> None:
+        """What was made and filled before gets its indexes."""
+        with _in_final_names(self._names):
+            self._finish()
 
     def told(self, bad: Bad) -> Bad:
         return bad._replace(error=_in_final(bad.error, self._names))

@@ -79,7 +79,9 @@ def _chunks(task: Task) -> list[Problem]:
     if not isinstance(chunks, Chunks):
         return [Problem(task.place, f"chunks of task {task.name!r} is {chunks!r}", "give Chunks('table', by=…)")]
     found = [Problem(task.place, f"in task {task.name!r}, {what}", way) for what, way in chunks.mistakes()]
-    if not isinstance(task, SqlTask) and not asks:
+    if isinstance(task, LoadTask):
+        found += [Problem(task.place, f"task {task.name!r} has chunks= and {what}", way) for what, way in _apart(task)]
+    if isinstance(task, PythonTask) and not asks:
         what = f"task {task.name!r} is done in chunks, and does not ask for its part"
         found.append(Problem(task.place, what, "give the function the parameter chunk, and use chunk.sql()"))
     if not task.transaction:
@@ -100,6 +102,18 @@ def _schedule(pipeline: "Pipeline") -> list[Problem]:
         Problem(pipeline.place, f"in the schedule's input, {mistake}", "")
         for mistake in mistakes(pipeline.params, schedule.input)
     ]
+
+
+def _apart(task: LoadTask) -> list[tuple[str, str]]:
+    """What a load in chunks cannot be."""
+    found = []
+    if task.files:
+        found.append(("files", "files are loaded as a whole: drop chunks="))
+    if task.how.mode not in ("swap", "truncate"):
+        found.append((f"mode={task.how.mode!r}", 'chunks= belongs to mode="swap" or "truncate": drop one of the two'))
+    if task.how.rejects:
+        found.append((f"rejects={task.how.rejects}", "Chunks(tolerate=) says how many chunks may fail: drop rejects="))
+    return found
 
 
 def _is_whole(value: object, low: int, high: int) -> bool:

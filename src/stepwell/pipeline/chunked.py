@@ -15,16 +15,17 @@ from stepwell.pipeline.chunks import Chunk, Chunks
 from stepwell.pipeline.context import TaskContext
 from stepwell.pipeline.invocation import Invocation
 from stepwell.pipeline.receipt import peak_megabytes
-from stepwell.pipeline.task import PythonTask, SqlTask, Task
+from stepwell.pipeline.task import LoadTask, PythonTask, SqlTask, Task
 
 if TYPE_CHECKING:
     from stepwell.etl.narrow import Finding
 
+InChunks = SqlTask | PythonTask | LoadTask
 Check = Callable[[TaskConnection], dict[str, Any]]
 
 
 def perform(
-    task: SqlTask | PythonTask,
+    task: InChunks,
     chunks: Chunks,
     url: str,
     application: str,
@@ -55,6 +56,8 @@ def perform(
         check=check,
         used_mb=peak_megabytes,
     )
+    if isinstance(task, LoadTask):
+        job = _of_load(task, job if call.phase else chunked.adopted(job))
     if call.phase == "plan":
         return chunked.plan(job)
     if call.phase == "lane":
@@ -62,6 +65,18 @@ def perform(
     if call.phase == "reconcile":
         return chunked.reconcile(job, call.number)
     return chunked.go_on(job)
+
+
+def _of_load(task: LoadTask, job: chunked.Job) -> chunked.Job:
+    load = task.in_chunks(job.key, job.run, job.params)
+    return job._replace(
+        at=load.at,
+        find=load.find,
+        freeze=load.freeze,
+        prepare=load.prepare,
+        work=lambda document, _: load.work(document),
+        finish=load.finish,
+    )
 
 
 def frozen(
@@ -99,11 +114,14 @@ def findings(
         return []
     from stepwell.etl.narrow import Narrowed, witness
 
-    return witness(Narrowed.from_json(document), connection, [chunk.range for chunk in plan.chunks], params)
+    return witness(Narrowed.from_json(document), connection, [chunk.range for chunk in plan.bounded], params)
 
 
-def work_of(task: SqlTask | PythonTask, document: dict[str, Any], params: dict[str, Any], context: TaskContext) -> Work:
-    return _python(task, document, context) if isinstance(task, PythonTask) else _sql(task, document, params)
+def work_of(task: Task, document: dict[str, Any], params: dict[str, Any], context: TaskContext) -> Work:
+    if isinstance(task, PythonTask):
+        return _python(task, document, context)
+    assert isinstance(task, SqlTask)
+    return _sql(task, document, params)
 
 
 def _sql(task: SqlTask, document: dict[str, Any], params: dict[str, Any]) -> Work:
@@ -128,6 +146,7 @@ def _python(task: PythonTask, document: dict[str, Any], context: TaskContext) ->
     key = Columns(*(tuple(document["key"][name]) for name in Columns._fields))
 
     def work(connection: TaskConnection, lot: Lot) -> int:
+        connection.keep_deadline()
         rows: int = task.work(connection, context, Chunk(lot.range, key, lot.rows))["rows"]
         return rows
 

@@ -109,6 +109,7 @@ class Pipeline:
         timeout: int = _LONGEST,
         retry: Retry | None = None,
         checks: "Sequence[Check]" = (),
+        chunks: "Chunks | None" = None,
     ) -> LoadTask:
         """Add a task that loads the table `into` with the rows of `query`: SQL text, or an SQL file.
 
@@ -117,14 +118,15 @@ class Pipeline:
         be), "truncate" (all rows, in place), "incremental" (rows whose `watermark` is new since the last time, less
         `overlap`, are put in place of those with the same `key`) or "replace" (the rows of a `range`, a condition with
         the run's parameters). Columns that only the source has `drift`: "fail", "add" or "ignore". Up to `rejects`
-        bad rows are set aside in `<into>_rejects`.
+        bad rows are set aside in `<into>_rejects`. With `chunks`, the rows come in many transactions, each range of
+        keys in one, into a table that takes the place of `into` when all are there.
         """
         place = self._place()
         what = f"{place}: task {name!r}"
         check_given(what, query, source)
         how = options_of(what, place, mode, key, watermark, overlap, range, drift, rejects)
         task = LoadTask(name, into, query or "", source, self.folder, timeout, retry or Retry(), place, how)
-        return self._add(task, checks)
+        return self._add(task, checks, chunks)
 
     @overload
     def task(self, function: Callable[..., Any], /) -> PythonTask: ...
@@ -216,10 +218,9 @@ class Pipeline:
         task.checks = tuple(given) if isinstance(given, list | tuple) else (given,)
         if checks and isinstance(task, PythonTask):
             task.needs_database = True
-        if not isinstance(task, LoadTask):
-            task.chunks = chunks
-            if chunks is not None and isinstance(task, PythonTask):
-                task.needs_database = True
+        task.chunks = chunks
+        if chunks is not None and isinstance(task, PythonTask):
+            task.needs_database = True
         self._tasks[task.name] = task
         self._groups.append((task,))
         validate = self._tasks[VALIDATE]

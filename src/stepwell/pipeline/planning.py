@@ -1,26 +1,27 @@
 """`plan` for a pipeline's task: how its table would be cut and what PostgreSQL says to that; nothing is run or kept."""
 
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import psycopg
 
 from stepwell.etl.connection import TaskConnection, lease
+from stepwell.etl.fence import Key as Fence
 from stepwell.etl.fence import explained, set_limits
 from stepwell.etl.ledger import described
 from stepwell.etl.plan import Chunk, Plan, Table, find_table, make_plan
 from stepwell.etl.ranges import predicate, quoted
-from stepwell.pipeline.chunked import findings, frozen
+from stepwell.pipeline.chunked import InChunks, findings, frozen
 from stepwell.pipeline.chunks import Chunks
 from stepwell.pipeline.context import TaskContext
-from stepwell.pipeline.task import PythonTask, SqlTask
+from stepwell.pipeline.task import LoadTask, SqlTask
 
 _LARGEST = 5  # keys that are told
 
 
-def shown(
-    task: SqlTask | PythonTask, chunks: Chunks, url: str, application: str, context: TaskContext
-) -> dict[str, Any]:
+def shown(task: InChunks, chunks: Chunks, url: str, application: str, context: TaskContext) -> dict[str, Any]:
     """The plan as it would be made now, with its balance, its largest keys, and EXPLAIN of three chunks.
 
     Raises NotChunkSafe and ConfigurationError as planning itself does.
@@ -37,15 +38,32 @@ def shown(
                 connection.isolation_level = None
 
 
-def _shown(
-    task: SqlTask | PythonTask, chunks: Chunks, connection: TaskConnection, context: TaskContext
+def _shown(task: InChunks, chunks: Chunks, connection: TaskConnection, context: TaskContext) -> dict[str, Any]:
+    if not isinstance(task, LoadTask):
+        freeze = partial(frozen, task, chunks, params=context.params)
+        return _cut(task, chunks, connection, connection, find_table, freeze, context)
+    load = task.in_chunks(Fence(context.pipeline, task.name, context.window), context.run, context.params)
+    with load.at(connection) as there:
+        return _cut(task, chunks, connection, there, load.find, load.freeze, context)
+
+
+def _cut(
+    task: InChunks,
+    chunks: Chunks,
+    connection: TaskConnection,
+    there: TaskConnection,
+    find: Callable[[TaskConnection, str, Sequence[str]], Table],
+    freeze: Callable[[TaskConnection, Plan], dict[str, Any]],
+    context: TaskContext,
 ) -> dict[str, Any]:
-    table = find_table(connection, chunks.table, chunks.by)
+    """`there` is the table that is cut; `connection` is to the database that the task writes to."""
+    table = find(there, chunks.table, chunks.by)
     begun = time.perf_counter()
-    plan = make_plan(connection, table, chunks.rows)
+    plan = make_plan(there, table, chunks.rows)
     seconds = time.perf_counter() - begun
-    document = frozen(task, chunks, connection, plan, context.params)
-    three = {at: plan.chunks[at] for at in (0, len(plan.chunks) // 2, -1)}
+    document = freeze(connection, plan)
+    bounded = plan.bounded
+    three = dict.fromkeys(bounded[at] for at in (0, len(bounded) // 2, -1))
     return {
         "task": task.name,
         "table": table.name,
@@ -59,21 +77,18 @@ def _shown(
         "seconds": round(seconds, 3),
         "balance": _balance(plan),
         "oversized": [described(plan.chunks[number - 1]) for number in plan.oversized],
-        "largest_keys": _largest_keys(connection, table),
+        "largest_keys": _largest_keys(there, table),
         "findings": [
             f"line {found.line}: {found.text}" for found in findings(task, document, connection, plan, context.params)
         ],
-        "explained": [
-            _explained(task, document, connection, table, chunk, context.params)
-            for chunk in dict.fromkeys(three.values())
-        ],
+        "explained": [_explained(task, document, there, table, chunk, context.params) for chunk in three],
     }
 
 
 def _balance(plan: Plan) -> dict[str, int]:
     """Rows of the chunks of several keys: the smallest, the 1st and 99th percentile, the largest."""
     apart = set(plan.oversized)
-    sizes = sorted(chunk.rows for chunk in plan.chunks if chunk.number not in apart) or [0]
+    sizes = sorted(chunk.rows for chunk in plan.bounded if chunk.number not in apart) or [0]
     last = len(sizes) - 1
     return {"min": sizes[0], "p1": sizes[last // 100], "p99": sizes[last * 99 // 100], "max": sizes[-1]}
 
@@ -87,7 +102,7 @@ def _largest_keys(connection: TaskConnection, table: Table) -> list[dict[str, An
 
 
 def _explained(
-    task: SqlTask | PythonTask,
+    task: InChunks,
     document: dict[str, Any],
     connection: TaskConnection,
     table: Table,
@@ -99,7 +114,7 @@ def _explained(
     query = f"explain (format json) select from {table.name} where {condition}"
     row = psycopg.RawCursor(connection).execute(query, values).fetchone()
     estimated = row[0][0]["Plan"]["Plan Rows"] if row else 0
-    plans = [] if isinstance(task, PythonTask) else _plans(document, connection, chunk, params)
+    plans = [] if not isinstance(task, SqlTask) else _plans(document, connection, chunk, params)
     return {"chunk": described(chunk), "planned": chunk.rows, "estimated": estimated, "plans": plans}
 
 

@@ -1,7 +1,7 @@
 """The kinds of task: what each needs, and what it does with a connection and the run's context."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stepwell.errors import ConfigurationError
@@ -13,6 +13,8 @@ from stepwell.pipeline.settings import Setting, value_of
 from stepwell.pipeline.signature import CONNECTION, asked
 
 if TYPE_CHECKING:
+    from stepwell.etl.fence import Key as Fence
+    from stepwell.etl.load_chunks import ChunkedLoad
     from stepwell.etl.rules import Check
     from stepwell.etl.script import Script
     from stepwell.etl.sources import Source
@@ -73,6 +75,7 @@ class LoadTask:
     __slots__ = (
         "_script",
         "checks",
+        "chunks",
         "files",
         "folder",
         "how",
@@ -88,7 +91,6 @@ class LoadTask:
     )
     needs_database = True
     transaction = True
-    chunks: "Chunks | None" = None
 
     def __init__(
         self,
@@ -115,6 +117,7 @@ class LoadTask:
         self.retry = retry
         self.place = place
         self.checks: tuple[Check, ...] = ()
+        self.chunks: Chunks | None = None
         self._script: Script | None = None
 
     def script(self) -> "Script":
@@ -150,10 +153,20 @@ class LoadTask:
         from stepwell.etl.load import load
 
         self.check(context.params)
-        source = self.source and value_of(self.source, f"task {self.name!r} ({self.place})")
         given = self.files or self.script()
         how = self.how._replace(pipeline=context.pipeline, task=self.name, run=context.run)
-        return load(connection, self.into, given, context.params, source or None, how, self.folder).receipt()
+        return load(connection, self.into, given, context.params, self._source(), how, self.folder).receipt()
+
+    def in_chunks(self, fence: "Fence", run: str, params: Mapping[str, Any]) -> "ChunkedLoad":
+        from stepwell.etl.load_chunks import ChunkedLoad
+
+        assert self.chunks is not None
+        self.check(params)
+        cut = self.chunks
+        return ChunkedLoad(self.into, self.script(), params, self._source(), self.how, fence, run, cut.table, cut.by)
+
+    def _source(self) -> str | None:
+        return value_of(self.source, f"task {self.name!r} ({self.place})") if self.source else None
 
 
 class PythonTask:
