@@ -16,6 +16,7 @@ from stepwell.api.sdk import input_shape
 from stepwell.api.validation import validate
 from stepwell.asl.outcome import Call
 from stepwell.asl.payload import Payload
+from stepwell.cli.turns import Leases
 from stepwell.journal.journal import ExecutionRow, Journal
 from stepwell.journal.owners import Owner, is_alive
 from stepwell.pipeline.pipeline import Pipeline
@@ -74,7 +75,9 @@ class Reader:
 
 
 class Engine:
-    """Everything that runs executions in this process."""
+    """Everything that runs executions in this process; with `leases` where a command runs a pipeline."""
+
+    leases: Leases
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

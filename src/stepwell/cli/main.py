@@ -23,6 +23,8 @@ COMMANDS = {
     "invoke": "invoke one action of the Lambda function",
     "plan": "show the chunks that a task would be done in",
     "prove": "try on the data whether a task is safe in chunks",
+    "backfill": "run the pipeline for each date of a span",
+    "schedule": "print what makes cron or systemd run the pipeline by its schedule=",
     "cost": "what a run costs on AWS, before it and after it",
     "forecast": "when tasks outgrow their limits, and the change that cuts them into chunks",
     "check": "look for mistakes without running anything",

@@ -13,9 +13,9 @@ from stepwell.cli.run import opened
 from stepwell.cli.select import chosen
 from stepwell.cli.watch import watch
 from stepwell.errors import RunInProgress, UsageError
-from stepwell.journal.owners import pid_of
+from stepwell.journal.owners import is_alive, pid_of
 from stepwell.operate.resume import Redrive, latest_of_run, plan
-from stepwell.operate.runs import publish
+from stepwell.operate.runs import publish, window_of
 from stepwell.pipeline.check import check, refuse
 from stepwell.pipeline.compile import compile_machine, to_json
 from stepwell.pipeline.find import find_pipeline
@@ -36,11 +36,13 @@ def main(options: Namespace) -> int:
     refuse(check(pipeline, at_run_time=False))
     with opened(pipeline) as engine:
         execution = latest_of_run(engine.client, chosen(engine.client, options.run, pipeline.name))
-        arn = _go_on(engine, pipeline, execution, options.start_at)
-        return 0 if arn is None else watch(engine, arn, options.json, resumed=True)
+        refuse_living(engine, execution)
+        with engine.leases.held(window_of(execution)):
+            arn = go_on(engine, pipeline, execution, options.start_at)
+            return 0 if arn is None else watch(engine, arn, options.json, resumed=True)
 
 
-def _go_on(engine: Engine, pipeline: Pipeline, execution: dict[str, Any], start_at: str | None) -> str | None:
+def go_on(engine: Engine, pipeline: Pipeline, execution: dict[str, Any], start_at: str | None) -> str | None:
     """The execution that goes on now; None when there is nothing left to do."""
     arn: str = execution["executionArn"]
     if execution["status"] == "RUNNING":
@@ -62,13 +64,23 @@ def _go_on(engine: Engine, pipeline: Pipeline, execution: dict[str, Any], start_
 
 def _take_over(engine: Engine, execution: dict[str, Any]) -> str:
     arn: str = execution["executionArn"]
-    row = engine.row(arn)
-    if not engine.worker.take_over(row):
-        raise RunInProgress(
-            f"the run {execution['name']} is under way in process {pid_of(row.owner)}: "
-            f"watch it with `stepwell show {execution['name']}`, or end it with `stepwell stop {execution['name']}`"
-        )
+    if not engine.worker.take_over(engine.row(arn)):
+        raise _in_progress(engine, execution)
     return arn
+
+
+def refuse_living(engine: Engine, execution: dict[str, Any]) -> None:
+    """RunInProgress for a run that a living process drives."""
+    if execution["status"] == "RUNNING" and is_alive(engine.folder, engine.row(execution["executionArn"]).owner):
+        raise _in_progress(engine, execution)
+
+
+def _in_progress(engine: Engine, execution: dict[str, Any]) -> RunInProgress:
+    name = execution["name"]
+    return RunInProgress(
+        f"the run {name} is under way in process {pid_of(engine.row(execution['executionArn']).owner)}: "
+        f"watch it with `stepwell show {name}`, or end it with `stepwell stop {name}`"
+    )
 
 
 def _only(pipeline: Pipeline, execution: dict[str, Any]) -> str | None:

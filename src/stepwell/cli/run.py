@@ -10,13 +10,14 @@ import os
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from secrets import token_hex
 
 from stepwell.api.arns import ROLE, function_arn, machine_arn
 from stepwell.cli.database import environment
 from stepwell.cli.local import Engine, home
+from stepwell.cli.turns import Leases
 from stepwell.cli.watch import watch
 from stepwell.errors import UsageError
 from stepwell.operate.runs import input_text, publish, refuse_overlap
@@ -45,10 +46,11 @@ def main(options: Namespace) -> int:
     machine = pipeline.name if options.only is None else f"{pipeline.name}-only-{options.only}"
     text = input_text(options.input, start_at=options.start_at, window=options.window)
     arn = machine_arn(machine)
-    with opened(pipeline) as engine:
+    with opened(pipeline) as engine, ExitStack() as lasting:
         with starting(engine.folder):
             publish(engine.client, arn, machine, definition, ROLE)
             refuse_overlap(engine.client, arn, options.name, options.window)
+            lasting.enter_context(engine.leases.held(options.window))
             name = options.name or new_name()
             started = engine.client.start_execution(stateMachineArn=arn, name=name, input=text)
         return watch(engine, started["executionArn"], options.json)
@@ -61,7 +63,8 @@ def opened(pipeline: Pipeline) -> Iterator[Engine]:
     variables = environment(pipeline, folder)
     with Engine(folder) as engine:
         engine.functions.warm(engine.register(pipeline, variables))
-        yield engine
+        with Leases(pipeline, variables) as engine.leases:
+            yield engine
 
 
 @contextmanager
