@@ -123,6 +123,12 @@ def _perform(pipeline: Pipeline, task: Task, call: Invocation, context: TaskCont
             from stepwell.pipeline.proving import proven
 
             return proven(task, task.chunks, url, application, context)
+        if call.phase == "tune":
+            if isinstance(task, LoadTask):
+                raise ConfigurationError(f"{task.name} is a load: its lanes size their lots by themselves")
+            from stepwell.pipeline.tuning import tuned
+
+            return tuned(task, task.chunks, url, application, context)
         if call.phase == "show":
             from stepwell.pipeline.planning import shown
 

@@ -40,7 +40,7 @@ def proposal(pipeline: Pipeline, due: Forecast) -> Proposal:
     """Raises Impossible."""
     task = pipeline.action(due.task)
     if isinstance(task, LoadTask):
-        raise Impossible('a load is one copy. Load less: mode="incremental", or mode="replace" with a range')
+        raise Impossible('cut a load by hand, with chunks= (docs/loads.md), or load less: mode="incremental"')
     if not isinstance(task, SqlTask):
         raise Impossible("only an SQL task can be proven safe in chunks; a Python task asks for `chunk` and uses it")
     if task.chunks is not None:

@@ -27,6 +27,7 @@ COMMANDS = {
     "schedule": "print what makes cron or systemd run the pipeline by its schedule=",
     "cost": "what a run costs on AWS, before it and after it",
     "forecast": "when tasks outgrow their limits, and the change that cuts them into chunks",
+    "tune": "measure chunks of a task, and recommend rows, lanes and memory",
     "check": "look for mistakes without running anything",
     "serve": "serve the Step Functions and Lambda APIs to boto3 and `aws`",
     "package": "make the zip for Lambda",
