@@ -116,8 +116,8 @@ def monitor() -> Iterator[Callable[[Project], Monitor]]:
         process.stdout.close()
 
 
-def started_monitor(project: Project) -> Monitor:
-    process = project.started("monitor", "--no-browser", "--port", "0")
+def started_monitor(project: Project, *words: str) -> Monitor:
+    process = project.started("monitor", "--no-browser", "--port", "0", *words)
     assert process.stdout is not None
     address = process.stdout.readline().strip().rpartition(" ")[2]
     assert address.startswith("http://127.0.0.1:"), address

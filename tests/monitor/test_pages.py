@@ -75,7 +75,7 @@ def test_a_run_is_stopped_by_the_button(coffee: Project, monitor: Start, page: P
     page.goto(seen.address)
     page.get_by_role("link", name="long").click()
     page.on("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator("#status")).to_have_text("aborted")
     assert run.wait(20) == 1
     assert run.stdout is not None

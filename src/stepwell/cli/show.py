@@ -5,6 +5,7 @@ examples:
   stepwell show 20260301-0930        the run whose name begins like this
   stepwell show --events             each event, as Step Functions records them
   stepwell show --on aws             the newest run of the deployed state machine
+  stepwell show --html run.html      one page that needs nothing else
   stepwell show --json               what `aws stepfunctions get-execution-history` prints
 """
 
@@ -27,6 +28,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("run", nargs="?", help="a run's name, the beginning of one, or an ARN (default: the newest)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--events", action="store_true", help="print a table of all events")
+    shape.add_argument("--html", metavar="FILE", help="write one page with all that there is to see, for a mail or CI")
     shape.add_argument("--json", action="store_true", help="print all events, shaped as GetExecutionHistory's answer")
     side.arguments(parser)
 
@@ -43,13 +45,33 @@ def main(options: Namespace) -> int:
         status = source.status_of(execution)
         told = story(events)
         failure = _failure(source, execution, status, told)
-    if options.json:
+    if options.html:
+        _write_html(options, execution)
+    elif options.json:
         _print_json(events)
     elif options.events:
         _print_events(events)
     else:
         _print_story(Terminal(sys.stdout), execution, status, told, failure)
     return 0
+
+
+def _write_html(options: Namespace, execution: Execution) -> None:
+    from pathlib import Path
+
+    from stepwell.cli.monitor import source_of
+    from stepwell.errors import ConfigurationError
+
+    try:
+        from stepwell.monitor.report import report
+        from stepwell.monitor.watched import Watched
+    except ImportError as error:
+        raise ConfigurationError(f"--html needs {error.name}: pip install 'stepwell[monitor]'") from None
+    with source_of(options) as source:
+        watched = Watched(source, execution["executionArn"])
+        watched.refresh()
+        Path(options.html).write_text(report(source, watched))
+    print(f"{options.html} shows the run {execution['name']}")
 
 
 def _failure(source: side.Side, execution: Execution, status: str, told: "Story") -> "Card | None":

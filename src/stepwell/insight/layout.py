@@ -15,8 +15,8 @@ Definition = dict[str, Any]
 Point = tuple[float, float]
 
 LETTER = 7.4  # width of a letter of a state's name
-NARROW, WIDE, HIGH = 168, 280, 54  # a state's box
-GAP_X, GAP_Y = 28, 40
+NARROW, WIDE, HIGH = 168, 280, 52  # a state's box
+GAP_X, GAP_Y = 28, 32
 PADDING, HEAD = 16, 38  # of a state that contains others: around them, and for its own name
 SPARE = 14  # the width of a place that only a way needs
 DOT = 5  # radius of where a machine begins and ends

@@ -43,5 +43,5 @@ def _detail(visits: list[Visit]) -> str:
     if retries:
         parts.append(f"{retries} {'retry' if retries == 1 else 'retries'}")
     if last.error and last.broke_off():
-        parts.append(last.error)
+        parts.insert(0, last.error)
     return " · ".join(parts)

@@ -1,6 +1,6 @@
 """What each page shows, as plain values for its template."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -141,16 +141,20 @@ def card_of(source: Source, watched: Watched) -> Card | None:
     return card(watched.story, watched.execution["name"], log or (), source.suffix)
 
 
-def fragments(source: Source, watched: Watched, chosen: str | None = None) -> dict[str, str]:
-    """The live parts of a run's page, by the id of the element that holds each."""
+def fragments(
+    source: Source, watched: Watched, chosen: str | None = None, where: Callable[..., str] = run_url, live: bool = True
+) -> dict[str, str]:
+    """The parts of a run's page that change, by name. `where` answers addresses; `live`: there are buttons."""
     failure = card_of(source, watched)
     told = watched.story
     rows = [visit.rows for visit in told.tasks if visit.rows is not None and visit.task != "validate_config"]
     parts = {
-        "head": macro("parts.html", "head", watched, source, sum(rows) if rows else None, command(source, watched)),
-        "card": macro("parts.html", "failure", failure),
-        "graph": svg(watched.picture, watched.looks(), lambda name: run_url(watched, state=name) + "#state", chosen),
-        "timeline": macro("parts.html", "timeline", timeline(told), watched, run_url),
+        "head": macro(
+            "parts.html", "head", watched, source, sum(rows) if rows else None, command(source, watched), live
+        ),
+        "card": macro("parts.html", "failure", failure, live),
+        "graph": svg(watched.picture, watched.looks(), lambda name: where(watched, state=name) + "#state", chosen),
+        "timeline": macro("parts.html", "timeline", timeline(told), watched, where),
         "error": macro("parts.html", "progress_error", watched.progress_error),
     }
     for name, task in watched.tasks.items():

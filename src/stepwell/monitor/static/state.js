@@ -24,6 +24,10 @@ export function stateOf() {
     for (const node of document.querySelectorAll('.graph .g-node')) node.classList.toggle('g-chosen', node.dataset.state === name)
   }
 
+  // What is at work, or went wrong, is what one wants to see of a graph that is too high.
+  const box = document.querySelector('.graph-box'), there = box?.querySelector('.g-running:not(.g-holds), .g-failed, .g-timed_out')
+  if (there) box.scrollTop += there.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2
+
   document.addEventListener('click', (event) => {
     const link = event.target.closest('.graph a, .timeline a, #state a')
     if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return
