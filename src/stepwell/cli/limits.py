@@ -57,6 +57,7 @@ def facts_of(pipeline: "Pipeline", function: str, memory: int, processors: int |
         environment=_environment(pipeline),
         input_bytes=given,
         schedule_bytes=None if schedule is None else len(json.dumps(schedule.input, ensure_ascii=False).encode()),
+        receipts=_receipts(pipeline),
         unzipped=_unzipped(Path(pipeline.root or pipeline.folder)),
         needed=max(sum(map(connections_of, group)) for group in pipeline.groups),
         connections=_connections(pipeline) if database and pipeline.needs_database else None,
@@ -65,6 +66,22 @@ def facts_of(pipeline: "Pipeline", function: str, memory: int, processors: int |
         lanes=max((chunks.parallel for chunks in cut.values()), default=0),
         deadlines={name: chunks.deadline for name, chunks in cut.items()},
     )
+
+
+def _receipts(pipeline: "Pipeline") -> dict[str, int]:
+    """By state, the bytes of what its task answered in the newest run here that has succeeded."""
+    import json
+
+    from stepwell.cli.measured import recent, shares_of
+    from stepwell.cli.runs_of import reader_here
+
+    here = reader_here()
+    if here is None:
+        return {}
+    with here:
+        execution = next(recent(here, pipeline.name), None)
+        told = [] if execution is None else shares_of(here, execution)[0].visits
+        return {v.name: len(json.dumps(v.receipt, ensure_ascii=False).encode()) for v in told if v.receipt is not None}
 
 
 def _environment(pipeline: "Pipeline") -> dict[str, int]:
