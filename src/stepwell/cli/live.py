@@ -119,10 +119,17 @@ class Live:
         self._erase()
         self._terminal.line(text)
 
+    def said(self, line: str) -> None:
+        """A line that a task has printed."""
+        self.tell(self._terminal.dim(f"    │ {line}"))
+
     def tick(self) -> None:
         """Draw the tasks that are running, if it is time to."""
         if self._terminal.live and time.monotonic() - self._at >= _FRAME:
             self._draw()
+
+    def end(self, run: dict[str, Any]) -> None:
+        """The run has ended: its summary. People are told by whoever watches."""
 
     def close(self) -> None:
         self._erase()

@@ -8,10 +8,10 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from stepwell.api.arns import ROLE, function_arn
+from stepwell.cli import watch
 from stepwell.cli.local import Engine
 from stepwell.cli.run import opened
 from stepwell.cli.select import chosen
-from stepwell.cli.watch import watch
 from stepwell.errors import RunInProgress, UsageError
 from stepwell.journal.owners import is_alive, pid_of
 from stepwell.operate.resume import Redrive, latest_of_run, plan
@@ -28,7 +28,7 @@ def arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--from", dest="start_at", metavar="TASK", help="do this task and all later ones again")
     parser.add_argument("--target", metavar="TARGET", help="folder, file or module:pipeline (default: here)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object when the run has ended")
+    watch.arguments(parser)
 
 
 def main(options: Namespace) -> int:
@@ -39,7 +39,7 @@ def main(options: Namespace) -> int:
         refuse_living(engine, execution)
         with engine.leases.held(window_of(execution)):
             arn = go_on(engine, pipeline, execution, options.start_at)
-            return 0 if arn is None else watch(engine, arn, options.json, resumed=True)
+            return 0 if arn is None else watch.watch(engine, arn, pipeline, options, resumed=True)
 
 
 def go_on(engine: Engine, pipeline: Pipeline, execution: dict[str, Any], start_at: str | None) -> str | None:

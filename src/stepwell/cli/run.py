@@ -15,10 +15,10 @@ from pathlib import Path
 from secrets import token_hex
 
 from stepwell.api.arns import ROLE, function_arn, machine_arn
+from stepwell.cli import watch
 from stepwell.cli.database import environment
 from stepwell.cli.local import Engine, home
 from stepwell.cli.turns import Leases
-from stepwell.cli.watch import watch
 from stepwell.errors import UsageError
 from stepwell.operate.runs import input_text, publish, refuse_overlap
 from stepwell.pipeline.check import check, refuse
@@ -36,7 +36,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--input", metavar="JSON", help="parameters, for instance '{\"days\": 7}'")
     parser.add_argument("--name", metavar="NAME", help="the run's name (default: date, time and four hex digits)")
     parser.add_argument("--window", metavar="TEXT", default="", help="what the run is for, such as a business date")
-    parser.add_argument("--json", action="store_true", help="print one JSON object when the run has ended")
+    watch.arguments(parser)
 
 
 def main(options: Namespace) -> int:
@@ -53,7 +53,7 @@ def main(options: Namespace) -> int:
             lasting.enter_context(engine.leases.held(options.window))
             name = options.name or new_name()
             started = engine.client.start_execution(stateMachineArn=arn, name=name, input=text)
-        return watch(engine, started["executionArn"], options.json)
+        return watch.watch(engine, started["executionArn"], pipeline, options)
 
 
 @contextmanager

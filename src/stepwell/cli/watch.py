@@ -3,36 +3,45 @@
 import json
 import os
 import sys
-from functools import partial
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
+from stepwell.cli.far import Far
 from stepwell.cli.live import Live, Tail
 from stepwell.cli.local import Engine, progress_url
 from stepwell.cli.main import FAILED, INTERRUPTED
 from stepwell.cli.runs_of import all_events
 from stepwell.cli.streams import last_log
-from stepwell.cli.terminal import Terminal, count, duration
-from stepwell.errors import ProgressUnavailable
+from stepwell.cli.terminal import Terminal, duration
 from stepwell.insight.failure import Card, card
 from stepwell.insight.story import Story, story
 from stepwell.operate.resume import actions_of
 from stepwell.operate.runs import run_of
-from stepwell.progress import Progress, open_progress
+from stepwell.pipeline.pipeline import Pipeline
+from stepwell.progress import open_progress
 
 
-def watch(engine: Engine, arn: str, as_json: bool, resumed: bool = False) -> int:
+def arguments(parser: ArgumentParser) -> None:
+    """How a run is shown, for the commands that watch one."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object when the run has ended")
+    parser.add_argument(
+        "--log-format", choices=("text", "json"), default="text", help="json: a JSON object a line for each event"
+    )
+
+
+def watch(engine: Engine, arn: str, pipeline: Pipeline, options: Namespace, resumed: bool = False) -> int:
     """Advance an execution of this process to its end; 0 when it succeeded, 1 when not, 130 after Ctrl-C."""
     terminal = Terminal(sys.stdout)
     row = engine.row(arn)
-    view = None if as_json else _view(engine, terminal, arn, resumed)
+    view = None if options.json else _view(engine, terminal, arn, options, resumed)
     tail = Tail(engine.folder / "logs")
     interrupted = False
 
     def over() -> bool:
         if view is not None:
             for line in tail.lines({call.log for call in engine.journal.invocations(row.id) if call.log}):
-                view.tell(terminal.dim(f"    │ {line}"))
+                view.said(line)
             view.tick()
         return not engine.worker.owns(row.id)
 
@@ -53,35 +62,35 @@ def watch(engine: Engine, arn: str, as_json: bool, resumed: bool = False) -> int
     execution = engine.client.describe_execution(executionArn=arn)
     told = story(all_events(engine.client, arn))
     failure = _failure(engine, execution, told)
-    if as_json:
-        print(json.dumps(summary(execution, told, failure), default=str))
+    run = summary(execution, told, failure)
+    if options.json:
+        print(json.dumps(run, default=str))
+    elif view is not None and options.log_format == "json":
+        view.end(run)
     else:
         _conclude(terminal, execution, failure, engine.folder.parent)
+    if pipeline.on_success is not None or pipeline.on_failure is not None:
+        from stepwell.cli.hooks import notify
+
+        notify(pipeline, run, failure)
     return INTERRUPTED if interrupted else 0 if execution["status"] == "SUCCEEDED" else FAILED
 
 
-def _view(engine: Engine, terminal: Terminal, arn: str, resumed: bool) -> Live:
+def _view(engine: Engine, terminal: Terminal, arn: str, options: Namespace, resumed: bool) -> Live:
     execution = engine.client.describe_execution(executionArn=arn)
     definition = engine.client.describe_state_machine_for_execution(executionArn=arn)["definition"]
     pipeline = execution["stateMachineArn"].rpartition(":")[2]
+    if options.log_format == "json":
+        from stepwell.cli.jsonlog import JsonLog
+
+        log = JsonLog(terminal, pipeline, run_of(execution))
+        log.write("run_resumed" if resumed else "run_started", execution=execution["name"])
+        return log
     verb = "goes on as" if resumed else "runs as"
     terminal.line(f"{terminal.bold(pipeline)} {verb} {terminal.cyan(execution['name'])}")
     progress = open_progress(progress_url(engine.folder))
-    far = partial(_how_far, progress, pipeline, run_of(execution))
+    far = Far(terminal, progress, pipeline.partition("-only-")[0], run_of(execution))
     return Live(terminal, max(map(len, actions_of(json.loads(definition)))), far)
-
-
-def _how_far(progress: Progress, pipeline: str, run: str, task: str) -> str:
-    """`312 of 1,000 chunks   3,120,000 rows   5 lanes`, as far as is known."""
-    try:
-        told = progress.summary(pipeline, run, task)
-    except ProgressUnavailable:
-        return ""
-    if told is None:
-        return ""
-    failed = f", {count(told.failed)} failed" if told.failed else ""
-    lanes = f"{told.lanes} lane{'' if told.lanes == 1 else 's'}"
-    return f"{count(told.done)} of {count(told.chunks)} chunks{failed}   {count(told.rows)} rows   {lanes}"
 
 
 def _failure(engine: Engine, execution: dict[str, Any], told: Story) -> Card | None:

@@ -29,7 +29,8 @@ class Pipeline:
     `params` are the run's parameters with their defaults, `database` is where the tasks work, `requires` names the
     environment variables that must be set. SQL files are looked for beside the file that makes the pipeline.
     `max_connections` is the most connections to `database` that a run may hold at the same time. `schedule` is when it
-    runs by itself: `"cron(0 3 * * ? *)"`, or a Schedule with time zone and parameters.
+    runs by itself: `"cron(0 3 * * ? *)"`, or a Schedule with time zone and parameters. `on_success` and `on_failure`
+    are told when a run on this machine ends: a command, or an address that is sent JSON.
     """
 
     __slots__ = (
@@ -39,6 +40,8 @@ class Pipeline:
         "folder",
         "max_connections",
         "name",
+        "on_failure",
+        "on_success",
         "params",
         "place",
         "requires",
@@ -55,6 +58,8 @@ class Pipeline:
         requires: Sequence[str] = (),
         max_connections: int | None = None,
         schedule: Schedule | str | None = None,
+        on_success: Setting | str | None = None,
+        on_failure: Setting | str | None = None,
     ) -> None:
         file, line = caller(1)
         self.folder = os.path.dirname(file)
@@ -67,6 +72,8 @@ class Pipeline:
         self.requires = (requires,) if isinstance(requires, str) else tuple(requires)
         self.max_connections = max_connections
         self.schedule = Schedule(schedule) if isinstance(schedule, str) else schedule
+        self.on_success = on_success
+        self.on_failure = on_failure
         self._tasks: dict[str, Task] = {VALIDATE: ValidateConfig(self.place)}
         self._groups: list[tuple[Task, ...]] = []
         self.root: str | None = None  # the folder on the import path, and "module:attribute" there: set when found
