@@ -11,9 +11,10 @@ from typing import IO
 
 from stepwell.cli.local import Reader, home, progress_url
 from stepwell.cli.streams import lines_of
-from stepwell.errors import UsageError
+from stepwell.errors import StepwellError, UsageError
 from stepwell.monitor.source import Execution, Source
 from stepwell.operate.resume import latest_of_run
+from stepwell.pipeline.find import find_pipeline
 from stepwell.progress import open_progress
 
 _PATIENCE = 15  # seconds until a command that was started must have begun its run, or have failed
@@ -35,9 +36,20 @@ def local_source() -> Iterator[Source]:
                 logs=lambda arn, event: lines_of(reader, arn, event),
                 resume=hands.resume,
                 stop=hands.stop,
+                schedule=_schedule,
             )
         finally:
             progress.close()
+
+
+def _schedule(pipeline: str) -> str | None:
+    """When the pipeline in this folder runs by itself; None for another, or where it cannot be read just now."""
+    try:
+        found = find_pipeline()
+    except StepwellError:
+        return None
+    when = found.schedule if found.name == pipeline else None
+    return None if when is None else f"{when.expression} {when.timezone}"
 
 
 class _Hands:

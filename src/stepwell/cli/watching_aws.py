@@ -35,6 +35,7 @@ def aws_source(options: Namespace) -> Iterator[Source]:
             resume=lambda execution, task: _resume(client, execution, task),
             stop=lambda execution: _stop(client, execution),
             suffix=side.flags(options),
+            region=session.region,
             threads=_THREADS,
         )
     finally:

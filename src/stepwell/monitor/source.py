@@ -14,7 +14,8 @@ class Source(NamedTuple):
     `status` is AWS's own, or INTERRUPTED where the process that drove an execution has died. `logs` are the lines that
     the call printed which an event of the execution announced; None where nobody knows. `resume(execution, task)`
     answers the ARN of the execution that goes on; both verbs raise StepwellError with what to tell the user.
-    `place` is where the executions are, `suffix` what commands need to find them, `threads` how many may ask at once.
+    `place` is where the executions are, `region` the one whose prices count, `suffix` what commands need to find them,
+    `threads` how many may ask at once.
     """
 
     client: Any
@@ -26,4 +27,5 @@ class Source(NamedTuple):
     stop: Callable[[Execution], None]
     schedule: Callable[[str], str | None] = lambda _: None
     suffix: str = ""
+    region: str = "us-east-1"
     threads: int = 1

@@ -9,6 +9,7 @@ from stepwell.insight.failure import Card, card
 from stepwell.insight.story import story
 from stepwell.insight.timeline import timeline
 from stepwell.insight.visit import Visit
+from stepwell.monitor.bill import cost
 from stepwell.monitor.render import macro
 from stepwell.monitor.runs import Run, Runs, Wanted
 from stepwell.monitor.source import Source
@@ -35,11 +36,12 @@ def run_url(run: Run | Watched, **query: Any) -> str:
 
 
 class Facts(NamedTuple):
-    """What a list says of a run beside its status: rows of all its tasks, where it is or broke, and why."""
+    """What a list says of a run beside its status: rows of all its tasks, where it is or broke, why, and its cost."""
 
     rows: int | None = None
     task: str = ""
     error: str = ""
+    cost: str = ""
 
 
 class Bar(NamedTuple):
@@ -73,7 +75,9 @@ class Shelf:
         at = told.failed or told.current or told.last_task
         rows = [visit.rows for visit in told.tasks if visit.rows is not None and visit.task != "validate_config"]
         label = at.whole.label if at is not None and run.status != "SUCCEEDED" else ""
-        return Facts(sum(rows) if rows else None, label, told.error or "" if told.failed else "")
+        whole = "nextToken" not in page  # of a long history only the end is read
+        price = cost(told, self._source.region) if whole else ""
+        return Facts(sum(rows) if rows else None, label, told.error or "" if told.failed else "", price)
 
 
 def spark(runs: Iterable[Run]) -> list[Bar]:
@@ -148,10 +152,9 @@ def fragments(
     failure = card_of(source, watched)
     told = watched.story
     rows = [visit.rows for visit in told.tasks if visit.rows is not None and visit.task != "validate_config"]
+    figures = (sum(rows) if rows else None, command(source, watched), live, cost(told, source.region))
     parts = {
-        "head": macro(
-            "parts.html", "head", watched, source, sum(rows) if rows else None, command(source, watched), live
-        ),
+        "head": macro("parts.html", "head", watched, source, *figures),
         "card": macro("parts.html", "failure", failure, live),
         "graph": svg(watched.picture, watched.looks(), lambda name: where(watched, state=name) + "#state", chosen),
         "timeline": macro("parts.html", "timeline", timeline(told), watched, where),
