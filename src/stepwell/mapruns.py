@@ -21,7 +21,7 @@ from stepwell.engine.execution import RUNNING, Execution
 from stepwell.engine.frames import Frame
 from stepwell.engine.mapruns import EXCEEDED, Tally, plan_of
 from stepwell.errors import ServiceStopped, StatesError
-from stepwell.journal.journal import Journal
+from stepwell.journal.journal import ExecutionRow, Journal
 from stepwell.journal.runs import PENDING, PENDING_REDRIVE, ChildRow, RunRow
 from stepwell.resources.items import read
 from stepwell.resources.results import gather, write
@@ -36,7 +36,7 @@ class Loop(Protocol):
 
     def ask(self, work: Callable[[], Any]) -> Any: ...
     def adopt(self, number: int) -> None: ...
-    def launch(self, number: int) -> None: ...
+    def launch(self, row: ExecutionRow) -> None: ...
     def halt(self, number: int) -> None: ...
     def map_run_ended(self, parent: int, reply: Reply) -> None: ...
     def guarded(self, number: int) -> AbstractContextManager[None]: ...
@@ -45,7 +45,7 @@ class Loop(Protocol):
 class Active:
     """A map run under way."""
 
-    __slots__ = ("frame", "plan", "queue", "row", "seen", "state", "tally", "waiting")
+    __slots__ = ("frame", "plan", "queue", "row", "sample", "seen", "state", "tally", "waiting")
 
     def __init__(self, row: RunRow, frame: int, plan: Plan) -> None:
         self.row, self.frame, self.plan = row, frame, plan
@@ -53,6 +53,7 @@ class Active:
         self.queue: deque[ChildRow] = deque()  # the next ones to start
         self.waiting = [PENDING_REDRIVE, PENDING]  # whether those of a status are to be put into the queue yet,
         self.seen = 0  # and the last of them that has been in it
+        self.sample: ExecutionRow | None = None  # a child's row; the others differ in what ChildRow has
         self.state = FILLING
 
     def result(self, result: Payload) -> Reply:
@@ -159,7 +160,9 @@ class MapRuns:
                 return True
             child = run.queue.popleft()
             self._began(run, child.id, child.items)
-            self._loop.launch(child.id)
+            run.sample = run.sample or self._journal.execution_by_id(child.id)
+            if run.sample is not None:
+                self._loop.launch(run.sample._replace(**child._asdict()))
         if run.state == GOING and tally.exceeded:
             for number in list(tally.live):
                 self._loop.halt(number)

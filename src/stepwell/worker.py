@@ -207,18 +207,16 @@ class Worker:
 
     # What map runs ask for
 
-    def launch(self, number: int) -> None:
+    def launch(self, row: ExecutionRow) -> None:
         """Start a map run's child, or start it again."""
-        row, now = self._journal.execution_by_id(number), self._now()
-        if row is None:
-            return
-        with self.guarded(number):
-            execution = self._owned[number] = self._blank(row)
+        now = self._now()
+        with self.guarded(row.id):
+            execution = self._owned[row.id] = self._blank(row)
             if row.status == PENDING:
                 changes = start(execution, row.input, now)
             else:
-                changes = redrive(fold(execution, self._journal.events(number)), now)
-            self._keep(number, advance(execution, now, self._random, changes))
+                changes = redrive(fold(execution, self._journal.events(row.id)), now)
+            self._keep(row.id, advance(execution, now, self._random, changes))
 
     def halt(self, number: int) -> None:
         """Stop a child that nobody waits for any more."""

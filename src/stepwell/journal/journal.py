@@ -151,20 +151,14 @@ class Journal:
 
     def commit(self, owner: str, saves: list[Save], invocations: Iterable[tuple[int, InvocationRow]] = ()) -> None:
         """Save what the owner's executions have come to, all in one transaction. OwnershipLost: nothing is saved."""
+        rows = [(*save[2:10], save.events[-1].id if save.events else None, owner, save.id, owner) for save in saves]
         with self._store.transaction() as db:
+            if saves and db.executemany(_CHANGE_ROW, rows).rowcount < len(rows):
+                raise OwnershipLost
+            db.executemany(_INSERT_EVENT, [row for save in saves for row in _rows(save.id, save.events)])
             for save in saves:
-                last = save.events[-1].id if save.events else None
-                changed = db.execute(
-                    "UPDATE executions SET status = ?, output = ?, error = ?, cause = ?, stopped = ?, redrives = ?, "
-                    "redriven = ?, started = coalesce(?, started), last = coalesce(?, last), owner = ? "
-                    "WHERE id = ? AND owner IN (?, '')",
-                    (*save[2:10], last, owner, save.id, owner),
-                ).rowcount
-                if not changed:
-                    raise OwnershipLost
                 for change in save.runs:
                     self.runs.change(db, save.id, change, save.events[-1].time)
-                db.executemany(_INSERT_EVENT, _rows(save.id, save.events))
                 for activity, call in save.offers:
                     db.execute("INSERT INTO tasks VALUES (NULL, ?, ?, ?)", (activity, save.id, call))
             noted = [(number, *row) for number, row in invocations]
@@ -346,6 +340,10 @@ _AWAITS = """
         SELECT 1 FROM inbox WHERE execution = :x AND kind = 'answer' AND json_extract(body, '$.call') = :call)
 """
 _EVENT = "id, previous, time, type, name, payload, details, sum, part, frame"
+_CHANGE_ROW = (
+    "UPDATE executions SET status = ?, output = ?, error = ?, cause = ?, stopped = ?, redrives = ?, redriven = ?, "
+    "started = coalesce(?, started), last = coalesce(?, last), owner = ? WHERE id = ? AND owner IN (?, '')"
+)
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
