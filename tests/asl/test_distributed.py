@@ -171,7 +171,23 @@ def test_a_writer_has_its_arguments_and_its_options() -> None:
         ({"Label": ""}, "Label cannot be empty at /States/M/Label"),
         ({"Label": "x" * 41}, "Label cannot exceed 40 characters at /States/M/Label"),
         ({"Label": "a b"}, "Label contains characters that are not allowed at /States/M/Label"),
-        ({"ItemReader": {}}, "These fields are required: [Resource] at /States/M/ItemReader"),
+        ({"ItemReader": {}}, "These fields are required: [Resource, Parameters] at /States/M/ItemReader"),
+        (
+            {"ItemReader": {**READER, "ReaderConfig": {"InputType": "CSV"}}},
+            "These fields are required: [CSVHeaderLocation] at /States/M/ItemReader/ReaderConfig",
+        ),
+        (
+            {"ItemReader": {**READER, "ReaderConfig": {"CSVHeaderLocation": "GIVEN"}}},
+            "These fields are required: [CSVHeaders] at /States/M/ItemReader/ReaderConfig",
+        ),
+        (
+            {"ItemReader": {**READER, "ReaderConfig": {"MaxItem": 1}}},
+            "Field 'MaxItem' is not supported at /States/M/ItemReader/ReaderConfig",
+        ),
+        (
+            {"ResultWriter": {"WriterConfig": {"Transformation": "LOAD_AND_FLATTEN"}}},
+            "Value must be one of: [COMPACT, FLATTEN, NONE] at /States/M/ResultWriter/WriterConfig/Transformation",
+        ),
         (
             {"ItemReader": {**READER, "Resource": "arn:aws:states:::sqs:receiveMessage"}},
             "Value must be one of: [arn:aws:states:::s3:getObject, arn:aws:states:::s3:listObjectsV2] "

@@ -13,15 +13,19 @@ from stepwell.errors import StatesError
 LARGEST = 262_144  # bytes of a child's input
 FIELDS = frozenset({"ItemReader", "ItemBatcher", "ResultWriter", "Label"})
 
-_READER, _WRITER = frozenset({"Resource", "ReaderConfig"}), frozenset({"Resource", "WriterConfig"})
-_CHOICES = {
+# The fields of a configuration, each with what it may be; (): that is looked at elsewhere.
+_READER = {
     "InputType": ("CSV", "JSON", "JSONL", "MANIFEST"),
     "ManifestType": ("ATHENA_DATA", "S3_INVENTORY"),
     "CSVDelimiter": ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"),
     "CSVHeaderLocation": ("FIRST_ROW", "GIVEN"),
-    "Transformation": ("COMPACT", "FLATTEN", "LOAD_AND_FLATTEN", "NONE"),
-    "OutputType": ("JSON", "JSONL"),
+    "CSVHeaders": (),
+    "ItemsPointer": (),
+    "MaxItems": (),
+    "MaxItemsPath": (),
+    "Transformation": ("LOAD_AND_FLATTEN", "NONE"),
 }
+_WRITER = {"OutputType": ("JSON", "JSONL"), "Transformation": ("COMPACT", "FLATTEN", "NONE")}
 _BATCHER = {"MaxItemsPerBatch", "MaxItemsPerBatchPath", "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"}
 _NOT_IN_A_LABEL = frozenset(' <>{}[]?*"#%\\^|~`$&,;:/')
 
@@ -43,10 +47,10 @@ def read_distributed(reader: Reader, express: bool) -> Distributed:
     return Distributed(
         _label(reader),
         express,
-        _access(reader, "ItemReader", _READER, "getObject", "listObjectsV2"),
+        _access(reader, "ItemReader", "ReaderConfig", "getObject", "listObjectsV2"),
         _batcher(reader.object("ItemBatcher")),
         reader.has("ItemBatcher"),
-        _access(reader, "ResultWriter", _WRITER, "putObject"),
+        _access(reader, "ResultWriter", "WriterConfig", "putObject"),
     )
 
 
@@ -61,30 +65,40 @@ def _label(reader: Reader) -> str | None:
     return label
 
 
-def _access(reader: Reader, field: str, own: frozenset[str], *actions: str) -> Open | None:
+def _access(reader: Reader, field: str, options: str, *actions: str) -> Open | None:
     """ItemReader and ResultWriter: what is called with which arguments, and its configuration."""
     inner = reader.object(field)
     if inner is None:
         return None
     given = "Arguments" if inner.jsonata else "Parameters"
-    inner.allow(own | {given})
-    resource = inner.text("Resource")
+    inner.allow({"Resource", given, options})
+    resource, arns = inner.text("Resource"), [f"arn:aws:states:::s3:{action}" for action in actions]
     if field == "ItemReader" or inner.has(given):
-        inner.require("Resource")
-    if resource is not None and resource not in [f"arn:aws:states:::s3:{action}" for action in actions]:
-        inner.refuse(f"Value must be one of: [{', '.join(f'arn:aws:states:::s3:{a}' for a in actions)}]", "Resource")
-    fill, config = inner.template(given), inner.object("ReaderConfig") or inner.object("WriterConfig")
-    most = read_limit(config, "MaxItems", 0, 100_000_000) if config else None
-    for name in config.fields if config else ():
-        if name in _CHOICES and config and config.fields[name] not in _CHOICES[name]:
-            config.refuse(f"Value must be one of: [{', '.join(_CHOICES[name])}]", name)
-    fixed = config.fields if config else {}
+        inner.require("Resource", given)
+    if resource is not None and resource not in arns:
+        inner.refuse(f"Value must be one of: [{', '.join(arns)}]", "Resource")
+    fill, config = inner.template(given), inner.object(options) or inner.within({}, "")
+    _check_options(config, _READER if options == "ReaderConfig" else _WRITER)
+    most = read_limit(config, "MaxItems", 0, 100_000_000)
 
     def access(payload: Payload, scope: Scope) -> Access:
-        options = {**fixed, "MaxItems": limit_of(most, "MaxItems", None, payload, scope)}
+        options = {**config.fields, "MaxItems": limit_of(most, "MaxItems", None, payload, scope)}
         return Access(resource, fill(payload, scope) if fill else {}, options)
 
     return access
+
+
+def _check_options(config: Reader, known: dict[str, tuple[str, ...]]) -> None:
+    config.allow(known)
+    for name, allowed in known.items():
+        if allowed and config.text(name) not in (None, *allowed):
+            config.refuse(f"Value must be one of: [{', '.join(allowed)}]", name)
+    if config.fields.get("InputType") == "CSV":
+        config.require("CSVHeaderLocation")
+    if config.fields.get("CSVHeaderLocation") == "GIVEN":
+        config.require("CSVHeaders")
+    if config.has("CSVHeaders"):
+        config.texts("CSVHeaders")
 
 
 def _batcher(inner: Reader | None) -> Batches:
