@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.engine.drive import ARN, MACHINE, Drive, machine, task
+from stepwell.asl.machine import examine
+from tests.engine.drive import ARN, LAMBDA, MACHINE, Drive, machine, task
 
 PASS = {"Type": "Pass", "End": True}
 SAMPLES = {
@@ -12,6 +13,39 @@ SAMPLES = {
     "Boolean": (False, True, None),
 }
 HOLDS = {"Equals": "=", "LessThan": "<", "GreaterThan": ">", "LessThanEquals": "<=", "GreaterThanEquals": ">="}
+
+
+# The table of the States Language: which state has which of the fields that are not its own.
+DATA = {
+    "InputPath OutputPath": "Task Pass Choice Wait Succeed Parallel Map",
+    "Output": "Task Pass Choice Wait Succeed Parallel Map",
+    "Assign": "Task Pass Choice Wait Parallel Map",
+    "Parameters ResultPath": "Task Pass Parallel Map",
+    "Arguments": "Task Parallel",
+    "ResultSelector Retry Catch": "Task Parallel Map",
+    "Next End": "Task Pass Wait Parallel Map",
+}
+INNER = {"StartAt": "I", "States": {"I": {"Type": "Succeed"}}}
+STATES = {
+    "Task": {"Resource": LAMBDA},
+    "Pass": {},
+    "Choice": {"Choices": [{"Variable": "$.a", "IsNull": True, "Next": "N"}]},
+    "Wait": {"Seconds": 1},
+    "Succeed": {},
+    "Fail": {},
+    "Parallel": {"Branches": [INNER]},
+    "Map": {"ItemProcessor": INNER},
+}
+
+
+@pytest.mark.parametrize("type_", STATES)
+def test_each_state_has_exactly_the_fields_that_the_language_gives_it(type_):
+    for fields, states in DATA.items():
+        for field in fields.split():
+            jsonata = {"QueryLanguage": "JSONata"} if field in ("Output", "Arguments") else {}
+            definition = machine(S={"Type": type_, **STATES[type_], field: "N", **jsonata}, N={"Type": "Succeed"})
+            told = [problem.what for problem in examine(definition)[1]]
+            assert (f"Field '{field}' is not supported" in told) is (type_ not in states.split()), field
 
 
 def chosen(rule, value):
