@@ -384,3 +384,29 @@ def test_a_task_without_a_connection_loads_neither_the_driver_nor_anything_slow(
     environment = {**os.environ, "LAMBDA_TASK_ROOT": str(folder), "PYTHONPATH": os.pathsep.join(sys.path)}
     ran = subprocess.run([sys.executable, "-S", "-c", code], env=environment, capture_output=True, text=True)
     assert json.loads(ran.stdout) == ["done", []], ran.stderr
+
+
+def of_run(action: str, run: str, window: str = "2026-06-30") -> dict[str, Any]:
+    """An event as a compiled machine sends it: of a run, for a window, from a state."""
+    execution = {"Id": f"arn:{run}", "Name": run, "Input": {"stepwell": {"window": window}}}
+    return {"action": action, "context": {"Execution": execution, "State": {"Name": f"Execute{action.title()}"}}}
+
+
+def test_on_aws_a_run_holds_the_lease_of_its_window_from_the_first_task_to_the_last(
+    visits: Callable[[], list[tuple[str, int]]], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["from stepwell import Pipeline", 'p = Pipeline("visits")', 'p.sql("insert", "insert.sql")']
+    lines.append('p.load("copy", into="c", query="select 1 as n")')
+    source = "\n".join(lines)
+    (folder / "pipeline.py").write_text(source)
+    (folder / "insert.sql").write_text("insert into visit values (1, 'sql')")
+    monkeypatch.setenv("STEPWELL_PIPELINE", "pipeline:p")
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
+    for action in ("validate_config", "insert"):
+        handler(of_run(action, "night"))
+    for action in ("validate_config", "insert"):
+        with pytest.raises(errors.RunInProgress, match="the run night on AWS"):
+            handler(of_run(action, "day"))
+    handler(of_run("insert", "other", window="2026-06-29"))
+    handler(of_run("copy", "night"))
+    handler(of_run("validate_config", "day"))

@@ -91,7 +91,31 @@ def _answer(pipeline: Pipeline, event: Any, lambda_context: Any) -> dict[str, An
             request_id=call.request_id,
             remaining=deadline.remaining,
         )
-        return _perform(pipeline, task, call, context)
+        if not _is_leased(pipeline, call):
+            return _perform(pipeline, task, call, context)
+        return _leased(pipeline, task, call, lambda: _perform(pipeline, task, call, context))
+
+
+def _is_leased(pipeline: Pipeline, call: Invocation) -> bool:
+    """On AWS a run's lease is the business of its invocations; on a machine whoever drives the run holds it."""
+    on_aws = os.environ.get("AWS_EXECUTION_ENV", "").startswith("AWS_Lambda_")
+    return on_aws and pipeline.needs_database and bool(call.state)
+
+
+def _leased(pipeline: Pipeline, task: Task, call: Invocation, perform: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    from stepwell.etl.connection import lease
+    from stepwell.etl.fence import explained
+    from stepwell.etl.turns import end, renew
+
+    url = value_of(pipeline.database, f"pipeline {pipeline.name!r} (its database)")
+    mine = pipeline.name, call.window, call.run
+    with lease(url, f"stepwell {pipeline.name} {task.name}") as connection, explained():
+        renew(connection, *mine)
+    answer = perform()
+    if pipeline.groups[-1] == (task,) and call.phase in (None, "reconcile"):
+        with lease(url, f"stepwell {pipeline.name} {task.name}") as connection, explained():
+            end(connection, *mine)
+    return answer
 
 
 def _seconds_left(lambda_context: Any) -> float | None:

@@ -4,10 +4,12 @@ import signal
 import subprocess
 import sys
 
+import psycopg
 import pytest
 
 from stepwell.errors import RunInProgress
-from stepwell.etl.turns import Turns
+from stepwell.etl.connection import lease
+from stepwell.etl.turns import Turns, end, renew
 
 HOLD = """
 import sys, time
@@ -39,3 +41,40 @@ def test_a_process_that_is_killed_has_let_go_of_its_lease(database):
             mine.take("2026-06-30")
         holder.send_signal(signal.SIGKILL)
         mine.take("2026-06-30")
+
+
+def hold(database, run, window="2026-06-30"):
+    with lease(database, "test") as connection:
+        renew(connection, "visits", window, run)
+
+
+def test_on_aws_a_lease_is_renewed_by_its_run_and_refused_to_others_until_it_is_given_up(database):
+    hold(database, "night")
+    hold(database, "night")
+    with pytest.raises(RunInProgress, match="held by the run night on AWS"):
+        hold(database, "day")
+    hold(database, "day", window="2026-06-29")
+    with lease(database, "test") as connection:
+        end(connection, "visits", "2026-06-30", "night")
+    hold(database, "day")
+
+
+def test_on_aws_a_lease_that_nobody_renews_is_over_by_itself(database):
+    hold(database, "night")
+    with psycopg.connect(database, autocommit=True) as clock:
+        clock.execute("update stepwell.attempt set started_at = now() - interval '1021 seconds'")
+    hold(database, "day")
+
+
+def test_a_run_on_aws_and_one_on_a_machine_exclude_each_other(database):
+    with Turns(database, "visits", "mine") as mine:
+        mine.take("2026-06-30")
+        with pytest.raises(RunInProgress, match="held by 'mine'"):
+            hold(database, "night")
+        mine.give_back("2026-06-30")
+        hold(database, "night")
+        with pytest.raises(RunInProgress, match=r"held by the run night on AWS, until .* if it is dead"):
+            mine.take("2026-06-30")
+        mine.take("2026-06-29")
+    with Turns(database, "visits", "yours") as yours:
+        yours.take("2026-06-29")
