@@ -69,6 +69,6 @@ def tell(measured: Measured, as_json: bool) -> None:
         print(f"  {name:<{width}}  {shown(row.median):>9}  [{shown(row.low)} .. {shown(row.high)}]")
     print()
     for goal in measured.goals:
-        value = f"{goal.value:,.0f}" if goal.unit and goal.value >= 100 else f"{goal.value:.3g}"
+        value = f"{goal.value:,.0f}" if goal.value == round(goal.value) or goal.value >= 100 else f"{goal.value:.3g}"
         print(f"  {goal.name:<{width}}  {value + ' ' + goal.unit:>12}  {goal.verdict}".rstrip())
     print(flush=True)
