@@ -159,7 +159,7 @@ class Worker:
         elif frame.submitted is not None or lost is None:
             event = self._journal.event(number, frame.call)
             done = None if frame.submitted is None else frame.submitted.text
-            work = Work(execution.arn, resource, event.payload.text if event.payload else "{}", "", done, again=True)
+            work = Work(execution.arn, resource, event.payload.text if event.payload else "{}", "", done, event.time)
             self._call(number, reply, work)
         else:
             gone = reply._replace(error=lost.error, cause=lost.cause, lost=True)

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import threading
 
 import pytest
@@ -157,3 +158,14 @@ def test_tasks_and_tokens_outlive_a_kill_of_the_server(serve):
     sfn.send_task_success(taskToken=second["taskToken"], output=second["input"])
     assert [end_of(sfn, arn)["output"] for arn in (taken, waiting)] == ['"kept"', '"second"']
     assert [types(sfn, arn).count("ActivityStarted") for arn in (taken, waiting)] == [1, 1]
+
+
+def test_a_task_is_not_given_to_a_worker_that_has_gone(sfn, served, activity):
+    """A worker that was killed while it waited for a task must not swallow the next one."""
+    body = json.dumps({"activityArn": activity}).encode()
+    lines = ["POST / HTTP/1.1", "Host: 127.0.0.1", "X-Amz-Target: AWSStepFunctions.GetActivityTask"]
+    lines += ["Content-Type: application/x-amz-json-1.0", f"Content-Length: {len(body)}", "", ""]
+    with socket.create_connection(("127.0.0.1", served.port)) as connection:
+        connection.sendall("\r\n".join(lines).encode() + body)
+    run(sfn, activity)
+    assert json.loads(sfn.get_activity_task(activityArn=activity)["input"]) == {"n": 1}

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from tests.api.served import ROLE, end_of, machine
+from tests.api.test_lambda import zipped
 
 START = "arn:aws:states:::states:startExecution"
 
@@ -110,3 +111,19 @@ def test_a_child_may_end_its_parents_task_with_the_token_that_it_was_given(sfn, 
     assert ended(arn)["output"] == '{"from":"child"}'
     assert types(sfn, arn)[2:6] == ["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded"]
     assert ended(*children(sfn, child))["output"] == "{}"
+
+
+def test_lambda_is_this_machines_own_also_as_a_service(sfn, served, ended):
+    code = zipped("def handler(event, context):\n    return [event]\n", "app.py")
+    role = {"Role": ROLE, "Runtime": "python3.11", "Handler": "app.handler"}
+    served.client("lambda").create_function(FunctionName="asked", Code={"ZipFile": code}, **role)
+    arn = make(
+        sfn,
+        "asks-lambda",
+        Type="Task",
+        Resource="arn:aws:states:::aws-sdk:lambda:invoke",
+        Parameters={"FunctionName": "asked", "Payload": {"a": 1}},
+        End=True,
+    )
+    told = json.loads(ended(sfn.start_execution(stateMachineArn=arn)["executionArn"])["output"])
+    assert told == {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": '[{"a": 1}]'}

@@ -12,7 +12,7 @@ import pytest
 from stepwell.cli.local import Engine
 from stepwell.resources.functions import Functions
 from stepwell.resources.hands import Hands, Step, Work
-from stepwell.resources.jobs import JOBS
+from stepwell.resources.jobs import job, jobs
 from stepwell.resources.services import Services, service_model
 
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:m:e"
@@ -169,28 +169,25 @@ def test_a_job_that_nobody_waits_for_any_more_is_stopped(
     assert asked[-1] == ("stopQueryExecution", {"QueryExecutionId": query})
 
 
-@pytest.mark.parametrize("key", JOBS)
+@pytest.mark.parametrize("key", jobs())
 def test_what_is_asked_of_a_job_and_read_of_it_is_in_the_model_of_its_service(key: str) -> None:
     """For the services that no fake plays: fields, states and the parameters of looking and stopping."""
     from stepwell.resources.casing import request
     from stepwell.resources.services import upper
 
-    job, (service, action) = JOBS[key], key.split(":")
+    service, action = key.split(":")
     model = service_model(service)
     given = _example(model.operation_model(upper(action)).input_shape)
     answer = _example(model.operation_model(upper(action)).output_shape)
-    for name, parameters in ((job.look, job.find(given, answer)), (job.stop, (job.halt or job.find)(given, answer))):
+    begun = job(key, given, answer)
+    for name, parameters in (begun.look, begun.stop):
         shape = model.operation_model(upper(name)).input_shape
-        assert shape.required_members == [
-            each for each in shape.required_members if each in request(shape, parameters, upper)
-        ]
-    found = job.read(_example(model.operation_model(upper(job.look)).output_shape))
-    shape = _at(
-        model.operation_model(upper(job.look)).output_shape, [*filter(None, job.at.split(".")), *job.status.split(".")]
-    )
-    assert job.state(found) is False
-    states = set(shape.enum)
-    assert not states or (job.good | job.busy) <= states | {"PENDING_REDRIVE", "QUEUED", "DELETED", "DEPROVISIONING"}
+        sent = request(shape, parameters, upper)
+        assert [each for each in shape.required_members if each not in sent] == []
+    told = model.operation_model(upper(begun.look[0])).output_shape
+    assert begun.state(begun.read(_example(told))) is False
+    states = set(_at(told, [*filter(None, begun.at.split(".")), *begun.status.split(".")]).enum)
+    assert not states or {*begun.good, *begun.busy} <= states
 
 
 def _example(shape: Any, depth: int = 0) -> Any:
@@ -221,7 +218,7 @@ def test_an_execution_that_was_perhaps_started_is_found_instead_of_refused(tmp_p
         work = Work(EXECUTION, "arn:aws:states:::states:startExecution.sync", text, "the-same")
         first = [*engine.hands.perform(work)]
         refused = [*engine.hands.perform(work)]
-        again = [*engine.hands.perform(work._replace(again=True))]
+        again = [*engine.hands.perform(work._replace(again=1))]
         engine.worker.close()
         thread.join()
     assert refused[-1].error == "StepFunctions.ExecutionAlreadyExistsException"

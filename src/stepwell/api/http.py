@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Callable
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from select import POLLIN, poll
+from socket import MSG_PEEK, socket
 from socketserver import TCPServer
 from sys import stderr
 from typing import Any, NamedTuple
@@ -43,6 +45,16 @@ class Call(NamedTuple):
     path: str
     headers: Message
     body: bytes
+    connection: socket
+
+    def wanted(self) -> bool:
+        """Whether the client still listens: what waits for a minute may wait for nobody."""
+        ear = poll()
+        ear.register(self.connection, POLLIN)
+        try:
+            return not ear.poll(0) or bool(self.connection.recv(1, MSG_PEEK))
+        except OSError:
+            return False
 
     @property
     def rest(self) -> bool:
@@ -119,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         if kind not in (_REST_TYPES if path.startswith(FUNCTIONS) else _JSON_TYPES):
             raise SerializationException(f"The content type {kind or '(none)'} is not served; AWS's is {JSON_1_0}")
         body = self._body(LARGEST_ZIP if path.startswith(FUNCTIONS) else LARGEST)
-        return Call(self.command, headers.get("X-Amz-Target", ""), self.path, headers, body)
+        return Call(self.command, headers.get("X-Amz-Target", ""), self.path, headers, body, self.connection)
 
     def _body(self, limit: int) -> bytes:
         lengths = self.headers.get_all("Content-Length") or ["0"]

@@ -47,6 +47,22 @@ def lambda_(shop: Shop, call: Call) -> Reply:
     return Reply(status, _JSON, b"" if answer is None else dumps(answer).encode())
 
 
+def perform(shop: Shop, action: str, request: dict[str, Any]) -> dict[str, Any]:
+    """An action by its AWS name, as a Task asks for it."""
+    if action == "Invoke":
+        payload = request.pop("Payload", {})
+        text = payload if isinstance(payload, str) else dumps(payload)
+        invoked = functions.invoke(shop, request, text.encode())
+        version = shop.find(request).settings["Version"]
+        answer = {"StatusCode": 200, "ExecutedVersion": version, "Payload": invoked.text}
+        return answer | ({"FunctionError": "Unhandled"} if invoked.failed else {})
+    known = {operation: function for function, operation, _ in _ACTIONS.values()}
+    if action not in known:
+        raise UnknownOperationException(f"The Lambda action {action} is not served here")
+    validate(f"Lambda.{action}", request)
+    return known[action](shop, request) or {}
+
+
 def _numbers(query: dict[str, str]) -> dict[str, Any]:
     return {key: int(value) if key == "MaxItems" and value.isdecimal() else value for key, value in query.items()}
 

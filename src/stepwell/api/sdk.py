@@ -1,5 +1,6 @@
 """This machine's own Step Functions and Lambda as a service that tasks call: the shapes of its requests."""
 
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from stepwell.api.validation import INPUTS, SHAPES
@@ -25,6 +26,9 @@ class Shape:
     @property
     def value(self) -> "Shape":
         return Shape(self._facts["value"])
+
+
+ANY = SimpleNamespace(type_name="any")  # of a request whose fields are named and made as the API has them
 
 
 def input_shape(action: str) -> Any:

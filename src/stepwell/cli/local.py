@@ -12,11 +12,12 @@ from stepwell.api.actions import ALONE, READS, Door, perform
 from stepwell.api.arns import function_arn
 from stepwell.api.client import Client, shaped
 from stepwell.api.door import Answer, Later, Outside, Request, Written, new_id
-from stepwell.api.sdk import input_shape
+from stepwell.api.sdk import ANY, input_shape
 from stepwell.api.validation import validate
 from stepwell.asl.outcome import Call
 from stepwell.asl.payload import Payload
 from stepwell.cli.turns import Leases
+from stepwell.errors import ConfigurationError
 from stepwell.journal.journal import ExecutionRow, Journal
 from stepwell.journal.owners import Owner, is_alive
 from stepwell.pipeline.pipeline import Pipeline
@@ -94,13 +95,15 @@ class Engine:
         self.client = Client(self.door)
         self._reading = threading.Lock()
         self.services.own["stepfunctions"] = Own(self._own, input_shape)
+        self.services.own["lambda"] = Own(_no_lambda, lambda action: ANY)
         self.hands.watch = self._watch
 
-    def perform(self, action: str, request: Request) -> Answer | Written:
-        """An action of the Step Functions API, from any thread but the loop's."""
+    def perform(self, action: str, request: Request, wanted: Callable[[], bool] = lambda: True) -> Answer | Written:
+        """An action of the Step Functions API, from any thread but the loop's. `wanted`: somebody still listens."""
 
         def work() -> Answer | Written | Later:
-            return perform(self.door, action, request)
+            gone = action == "GetActivityTask" and not wanted()  # else the task would be lost with the client
+            return {} if gone else perform(self.door, action, request)
 
         if action in READS:
             with self._reading:
@@ -133,8 +136,14 @@ class Engine:
         return answer.answer()
 
     def _watch(self, arn: str, tell: Callable[[], None]) -> None:
-        """Tell of the end of an execution that is under way here."""
-        self.worker.ask(lambda: self.worker.when_ended(self.row(arn).id, tell))
+        """Tell of the end of an execution, if it is under way here."""
+
+        def watch() -> None:
+            row = self.journal.execution(arn)
+            if row is not None:
+                self.worker.when_ended(row.id, tell)
+
+        self.worker.ask(watch)
 
     def _own(self, action: str, request: Request) -> Answer:
         """The same as a Task asks for it: checked, and with times as boto3 has them."""
@@ -183,3 +192,7 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _no_lambda(action: str, _request: Request) -> Answer:
+    raise ConfigurationError(f"lambda:{action} is only there where `stepwell serve` runs")

@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from stepwell.api.code import Code
 from stepwell.api.functions import Hands, Invoked, Shop
 from stepwell.api.http import Call
 from stepwell.api.protocol import Reply, step_functions
-from stepwell.api.rest import lambda_
+from stepwell.api.rest import lambda_, perform
+from stepwell.api.sdk import ANY
 from stepwell.cli.database import environment
 from stepwell.cli.local import HANDLER, Engine
 from stepwell.errors import StepwellError
@@ -19,6 +21,7 @@ from stepwell.journal.shelf import LATEST, FunctionRow
 from stepwell.pipeline.find import find_pipeline
 from stepwell.pipeline.pipeline import Pipeline
 from stepwell.resources.function import Function
+from stepwell.resources.services import Own
 
 KNOWN = frozenset(ACTIONS)
 TASK_ROOT = "/var/task"  # what Lambda calls the folder of a function
@@ -34,12 +37,13 @@ class Served:
         hands = Hands(self._register, self._forget, self._invoke)
         self.shop = Shop(engine.journal, self.code, hands, engine.worker.ask, self._pipelines())
         self.worker.on_fault = _report
+        engine.services.own["lambda"] = Own(partial(perform, self.shop), lambda action: ANY)
         self._open_shelf()
 
     def answer(self, call: Call) -> Reply:
         if call.rest:
             return lambda_(self.shop, call)
-        return step_functions(self.engine.perform, KNOWN, call.target, call.body)
+        return step_functions(partial(self.engine.perform, wanted=call.wanted), KNOWN, call.target, call.body)
 
     # Functions
 

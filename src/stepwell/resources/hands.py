@@ -19,7 +19,7 @@ from stepwell.resources.function import Response
 from stepwell.resources.functions import Functions
 from stepwell.resources.integrations import Failure, Integration, dumps, integration
 from stepwell.resources.invoke import CALLBACK, invoke_elsewhere, is_function, result, wanted
-from stepwell.resources.jobs import JOBS, ended
+from stepwell.resources.jobs import ended, job, jobs
 from stepwell.resources.services import Services
 
 _FIRST, _LONGEST = 0.1, 15.0  # seconds between two looks at a job
@@ -35,7 +35,7 @@ class Work(NamedTuple):
     text: str  # of the arguments, JSON
     request: str
     submitted: str | None = None
-    again: bool = False  # nobody knows whether it was made before
+    again: int = 0  # when it was announced, milliseconds: nobody knows whether it was made since
 
 
 class Step(NamedTuple):
@@ -77,6 +77,8 @@ class Hands:
                 yield from self._ask(work, integration(work.resource), waiting)
         except StepwellError as error:
             yield Step("ended", None, *self._failure(work, error))
+        except Exception as fault:  # parameters of a kind that nobody has thought of must not leave the task hanging
+            yield Step("ended", None, "States.Runtime", f"{type(fault).__name__}: {fault}")
         finally:
             self._waiting.pop(work.request, None)
 
@@ -134,7 +136,7 @@ class Hands:
     # Services
 
     def _ask(self, work: Work, to: Integration, waiting: _Waiting) -> Iterator[Step]:
-        if to.pattern.startswith("sync") and to.key not in JOBS:
+        if to.pattern.startswith("sync") and to.key not in jobs():
             raise ConfigurationError(f"This machine cannot wait for {to.key}.{to.pattern}: see docs/tasks.md")
         given = _adapted(work, to)
         text = work.submitted
@@ -153,31 +155,41 @@ class Hands:
         try:
             return integrations.ask(self.call, to, given)
         except StepwellError as error:
-            if not work.again or not error.code.startswith("ExecutionAlreadyExists"):
+            if not (work.again and error.code.startswith("ExecutionAlreadyExists")):
                 raise
             machine = ":".join(given["StateMachineArn"].split(":")[:7])
             arn = f"{machine.replace(':stateMachine:', ':execution:')}:{given['Name']}"
             found = integrations.ask(self.call, to._replace(action="describeExecution"), {"ExecutionArn": arn})
+            if found["StartDate"] < work.again:
+                raise
             return {key: found[key] for key in ("ExecutionArn", "StartDate")}
 
     def _wait(self, to: Integration, given: Any, answer: Any, waiting: _Waiting) -> Step:
-        job, pause = JOBS[to.key], _FIRST
-        look, find = to._replace(action=job.look), job.find(given, answer)
+        begun, pause = job(to.key, given, answer), _FIRST
         if to.service == "states":
             self.watch(answer["ExecutionArn"], waiting.woken.set)
         while True:
             if waiting.cancelled:
-                halt = job.halt(given, answer) if job.halt else find
-                integrations.ask(self.call, to._replace(action=job.stop), halt)
+                action, parameters = begun.stop
+                integrations.ask(self.call, to._replace(action=action), parameters)
                 return Step("ended", None, "States.TaskFailed")
-            found = job.read(integrations.ask(self.call, look, find))
-            well = job.state(found)
+            found = self._look(to, *begun.look)
+            well = None if found is None else begun.state(found := begun.read(found))
             if well is not None:
                 text = dumps(ended(to.key, to.pattern, found))
                 return Step("ended", text) if well else Step("ended", None, "States.TaskFailed", text)
             waiting.woken.wait(pause)
             waiting.woken.clear()
             pause = min(_LONGEST, pause * 1.5)
+
+    def _look(self, to: Integration, action: str, parameters: Any) -> Any:
+        """None where the service cannot be asked just now: its job goes on all the same."""
+        try:
+            return integrations.ask(self.call, to._replace(action=action), parameters)
+        except ServiceError as error:
+            if error.http and error.http < 500 and "Throttl" not in error.code:
+                raise
+            return None
 
 
 def _adapted(work: Work, to: Integration) -> Any:

@@ -1,29 +1,26 @@
-"""`.sync`: what a call has begun, whether it has ended and how, and how it is stopped.
+"""`.sync`: what a call has begun, whether it has ended and how, and how it is stopped. `jobs.json` lists the jobs.
 
-Everything is read from the state's parameters and the answer to the call, which is on disk: whoever takes an execution
-over goes on waiting.
+Everything is read from the state's parameters (`given`) and the answer to the call, which is on disk: whoever takes an
+execution over goes on waiting. All names have a capital first letter.
 """
 
-from collections.abc import Callable
-from json import loads
+import json
+from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 Json = dict[str, Any]
-Find = Callable[[Json, Json], Json]  # (parameters, answer) → parameters, all with capital first letters
 
 
 class Job(NamedTuple):
-    """`look` and its parameters tell how the job is; `at` is where, `status` its field. Any other status than
-    `good` and `busy` has failed."""
+    """Its two calls are actions with their parameters. Any other status than `good` and `busy` has failed."""
 
-    look: str
-    find: Find
-    at: str
+    look: tuple[str, Json]
+    stop: tuple[str, Json]
+    at: str  # where in the answer of `look` the job is
     status: str
-    good: frozenset[str]
-    busy: frozenset[str]
-    stop: str
-    halt: Find | None = None  # the parameters of `stop`, where they are not those of `look`
+    good: list[str]
+    busy: list[str]
 
     def read(self, answer: Json) -> Json:
         found: Json = _dig(answer, self.at) if self.at else answer
@@ -36,74 +33,33 @@ class Job(NamedTuple):
         return None if status in self.busy else status in self.good and well
 
 
+@cache
+def jobs() -> dict[str, Json]:
+    """What is known of each kind of job, by `service:action`."""
+    known: dict[str, Json] = json.loads(Path(__file__).with_name("jobs.json").read_text(encoding="utf-8"))
+    return known
+
+
+def job(key: str, given: Json, answer: Json) -> Job:
+    facts, source = jobs()[key], {"given": given, "answer": answer}
+    look, stop = ((action, _filled(template, source)) for action, template in (facts["look"], facts["stop"]))
+    return Job(look, stop, facts["at"], facts["status"], facts["good"].split(), facts["busy"].split())
+
+
+def _filled(template: Any, source: Json) -> Any:
+    if isinstance(template, dict):
+        return {key: _filled(item, source) for key, item in template.items()}
+    if isinstance(template, list):
+        return [_filled(item, source) for item in template]
+    return template[1:] if template.startswith("=") else _dig(source, template)
+
+
 def _dig(value: Any, path: str) -> Any:
-    for step in path.split("."):
+    """What is at this path; None where the last step leads nowhere."""
+    *steps, last = path.split(".")
+    for step in steps:
         value = value[int(step)] if step.isdecimal() else value[step]
-    return value
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-def _named(field: str, *others: str) -> Find:
-    """The job by an id of the answer, with other fields of the parameters as they are."""
-    return lambda given, answer: {field: answer[field]} | {name: given[name] for name in others if name in given}
-
-
-def _sagemaker(kind: str) -> Job:
-    name = f"{kind}JobName"
-    busy = _words("InProgress Stopping")
-    return Job(
-        f"describe{kind}Job", lambda given, _: {name: given[name]}, "", f"{kind}JobStatus",
-        _words("Completed"), busy, f"stop{kind}Job",
-    )  # fmt: skip
-
-
-JOBS: dict[str, Job] = {
-    "states:startExecution": Job(
-        "describeExecution", _named("ExecutionArn"), "", "Status",
-        _words("SUCCEEDED"), _words("RUNNING PENDING_REDRIVE"), "stopExecution",
-    ),
-    "athena:startQueryExecution": Job(
-        "getQueryExecution", _named("QueryExecutionId"), "QueryExecution", "Status.State",
-        _words("SUCCEEDED"), _words("QUEUED RUNNING"), "stopQueryExecution",
-    ),
-    "batch:submitJob": Job(
-        "describeJobs", lambda _, answer: {"Jobs": [answer["JobId"]]}, "Jobs.0", "Status",
-        _words("SUCCEEDED"), _words("SUBMITTED PENDING RUNNABLE STARTING RUNNING"), "terminateJob",
-        lambda _, answer: {"JobId": answer["JobId"], "Reason": "The state machine's execution was stopped"},
-    ),
-    "codebuild:startBuild": Job(
-        "batchGetBuilds", lambda _, answer: {"Ids": [answer["Build"]["Id"]]}, "Builds.0", "BuildStatus",
-        _words("SUCCEEDED"), _words("IN_PROGRESS"), "stopBuild", lambda _, answer: {"Id": answer["Build"]["Id"]},
-    ),
-    "databrew:startJobRun": Job(
-        "describeJobRun", _named("RunId", "Name"), "", "State",
-        _words("SUCCEEDED"), _words("STARTING RUNNING STOPPING"), "stopJobRun",
-    ),
-    "ecs:runTask": Job(
-        "describeTasks",
-        lambda given, answer: {"Tasks": [answer["Tasks"][0]["TaskArn"]], "Cluster": given.get("Cluster")},
-        "Tasks.0", "LastStatus", _words("STOPPED"),
-        _words("PROVISIONING PENDING ACTIVATING RUNNING DEACTIVATING STOPPING DEPROVISIONING"), "stopTask",
-        lambda given, answer: {"Task": answer["Tasks"][0]["TaskArn"], "Cluster": given.get("Cluster")},
-    ),
-    "emr-serverless:startJobRun": Job(
-        "getJobRun", _named("JobRunId", "ApplicationId"), "JobRun", "State",
-        _words("SUCCESS"), _words("SUBMITTED PENDING SCHEDULED RUNNING CANCELLING QUEUED"), "cancelJobRun",
-    ),
-    "glue:startJobRun": Job(
-        "getJobRun", lambda given, answer: {"RunId": answer["JobRunId"], "JobName": given["JobName"]}, "JobRun",
-        "JobRunState", _words("SUCCEEDED"), _words("STARTING RUNNING STOPPING WAITING"), "batchStopJobRun",
-        lambda given, answer: {"JobRunIds": [answer["JobRunId"]], "JobName": given["JobName"]},
-    ),
-    "mediaconvert:createJob": Job(
-        "getJob", lambda _, answer: {"Id": answer["Job"]["Id"]}, "Job", "Status",
-        _words("COMPLETE"), _words("SUBMITTED PROGRESSING"), "cancelJob",
-    ),
-    **{f"sagemaker:create{kind}Job": _sagemaker(kind) for kind in ("Training", "Transform", "Processing")},
-}  # fmt: skip
+    return value[int(last)] if last.isdecimal() else value.get(last)
 
 
 # What a state sees of an execution that it has started and waited for.
@@ -118,4 +74,4 @@ def ended(key: str, pattern: str, found: Json) -> Json:
     if key != "states:startExecution":
         return found
     texts = ("Input", "Output") if pattern == "sync:2" else ()
-    return {name: loads(found[name]) if name in texts else found[name] for name in _EXECUTION if name in found}
+    return {name: json.loads(found[name]) if name in texts else found[name] for name in _EXECUTION if name in found}

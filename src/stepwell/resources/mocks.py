@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from stepwell.errors import ConfigurationError, ValidationException
 from stepwell.resources.casing import Name, java
 from stepwell.resources.integrations import Integration, integration
-from stepwell.resources.jobs import JOBS
+from stepwell.resources.jobs import jobs
 from stepwell.resources.services import service_model, upper
 
 # Step Functions hands these on as JSON, where the service itself has a text.
@@ -47,16 +47,16 @@ def check_mock(resource: str, result: Any, strict: bool) -> None:
 
 def _result(to: Integration) -> Any:
     """botocore's shape of a state's result; that of a job is what the service is asked for until it has ended."""
-    job = JOBS.get(to.key) if to.pattern.startswith("sync") else None
+    job = jobs().get(to.key) if to.pattern.startswith("sync") else None
     if to.pattern and job is None:
         return None
     try:
         model = service_model(to.service)
     except ConfigurationError as error:
         raise ValidationException(f"{error.message}, or set fieldValidationMode to NONE") from None
-    action = upper(job.look if job else to.action)
+    action = upper(job["look"][0] if job else to.action)
     shape: Any = model.operation_model(action).output_shape if action in model.operation_names else None
-    for step in job.at.split(".") if job and job.at else ():
+    for step in job["at"].split(".") if job and job["at"] else ():
         members = {} if step.isdecimal() else {upper(name): member for name, member in shape.members.items()}
         shape = members.get(step) or shape.member
     return shape
