@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -242,6 +243,26 @@ def test_a_run_survives_the_server(serve: Callable[[], Served]) -> None:
     for child in children:
         ids = [event["id"] for event in sfn.get_execution_history(executionArn=child["executionArn"])["events"]]
         assert ids == [1, 2, 3, 4]
+
+
+def test_a_run_survives_deaths_at_any_moment(serve: Callable[[], Served]) -> None:
+    """While items are put down, children run or results are gathered: every child ends once, its history whole."""
+    chance, server = Random(7), serve()
+    steps = {"A": {"Type": "Pass", "Next": "W"}, "W": {"Type": "Wait", "Seconds": 0, "End": True}}
+    definition = distributed({"StartAt": "A", "States": steps}, MaxConcurrency=20)
+    arn = started(server.client(), definition, list(range(1_500)))
+    for _ in range(6):
+        time.sleep(chance.uniform(0, 0.1))
+        server.end(signal.SIGKILL)
+        server.start()
+    sfn = server.client()
+    told = end_of(sfn, arn)
+    assert (told["status"], json.loads(told["output"])) == ("SUCCEEDED", list(range(1_500)))
+    run = run_of(sfn, arn)
+    assert counted(run) == {"succeeded": 1_500, "total": 1_500}
+    for child in sfn.list_executions(mapRunArn=run["mapRunArn"], maxResults=50)["executions"]:
+        events = sfn.get_execution_history(executionArn=child["executionArn"])["events"]
+        assert [event["id"] for event in events] == list(range(1, 7))
 
 
 def test_an_express_child_waits_for_nobody_and_an_express_machine_has_no_children(sfn: Any) -> None:
