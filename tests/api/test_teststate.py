@@ -135,6 +135,12 @@ def test_a_mocked_error_is_caught_and_goes_on_with_the_error(tried):
     }
 
 
+def test_a_catcher_that_cannot_be_evaluated_fails_the_state(tried):
+    catch = [{"ErrorEquals": ["States.ALL"], "Output": "{% $nothing %}", "Next": "N"}]
+    answer = tried({**JSONATA, "Catch": catch}, mock=failed())
+    assert (answer["status"], answer["error"]) == ("FAILED", "States.QueryEvaluationError")
+
+
 def test_what_cannot_be_evaluated_fails_with_awss_cause(tried):
     answer = tried({"Type": "Pass", "InputPath": "$.no", "End": True}, {})
     assert answer == {
@@ -216,6 +222,7 @@ def test_a_machine_that_is_wrong_elsewhere_is_refused(tried):
             "State type 'Wait' is not supported when a mock is specified",
         ),
         (INVOKE, {"mock": {"result": "no"}}, "ValidationException", "Mocked result must be valid JSON"),
+        (INVOKE, {"mock": {"result": "[NaN]"}}, "ValidationException", "Mocked result must be valid JSON"),
         (PARALLEL, {"mock": mocked({})}, "ValidationException", "Mocked result must be an array."),
         (
             PARALLEL,

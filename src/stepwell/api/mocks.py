@@ -1,6 +1,5 @@
 """What TestState is given instead of the world: a result or an error, how often something has failed before."""
 
-import json
 from typing import Any, NamedTuple
 
 from stepwell.api.door import Door, Request
@@ -49,7 +48,7 @@ def read_mock(door: Door, state: State, request: Request) -> Mock | None:
 def read_object(request: Request, field: str) -> dict[str, Any]:
     """A field that is the text of a JSON object."""
     try:
-        value = json.loads(request[field])
+        value = Payload.parse(request[field]).value
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
@@ -80,7 +79,7 @@ def _check_unmocked(state: State, request: Request, configuration: Request) -> N
 def _result(state: State, text: str) -> Payload:
     """The mocked result, which has the form that the state's own would have."""
     try:
-        value = json.loads(text)
+        value = Payload.parse(text).value
     except (ValueError, RecursionError):
         raise ValidationException("Mocked result must be valid JSON") from None
     if state.type == "Map" and state.detail.distributed and state.detail.distributed.writer:

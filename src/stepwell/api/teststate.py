@@ -50,11 +50,14 @@ def test_state(door: Door, request: Request) -> Answer:
         ended = _run(door, watched(state, seen), raw, scope, mock, seen)
     except StatesError as error:
         ended = Fail(error.name, located(state.name, _ENTERED, error))
-    if isinstance(ended, Go):
-        answer = _left("SUCCEEDED", ended, variables, seen)
-    else:
-        retries = (request.get("stateConfiguration") or {}).get("retrierRetryCount", 0)
-        answer = _failed(state, ended, raw, scope, retries, seen)
+    retries = (request.get("stateConfiguration") or {}).get("retrierRetryCount", 0)
+    try:
+        if isinstance(ended, Go):
+            answer = _left("SUCCEEDED", ended, variables, seen)
+        else:
+            answer = _failed(state, ended, raw, scope, retries, seen)
+    except StatesError as error:  # of the catcher's own fields
+        answer = {"status": "FAILED", "error": error.name, "cause": located(state.name, _ENTERED, error)}
     return answer if request.get("inspectionLevel", "INFO") == "INFO" else answer | {"inspectionData": seen}
 
 
