@@ -18,7 +18,7 @@ from stepwell.insight.drawing import STYLE
 from stepwell.insight.timeline import title
 from stepwell.monitor.desk import Desk, News, NotThere
 from stepwell.monitor.guard import Guard
-from stepwell.monitor.hub import Hub, Look
+from stepwell.monitor.hub import Hub, Look, Topic
 from stepwell.monitor.pipelines import pipeline_page
 from stepwell.monitor.render import render
 from stepwell.monitor.runs import Wanted
@@ -74,7 +74,9 @@ class _Site:
     def _runs(self, template: str, wanted: Wanted, page: int) -> Response:
         desk = self._desk
         desk.runs.refresh()
-        return self._page(template, "runs", **runs_page(desk.source, desk.runs, desk.shelf, wanted, page))
+        return self._page(
+            template, "runs", version=desk.runs.version, **runs_page(desk.source, desk.runs, desk.shelf, wanted, page)
+        )
 
     async def pipeline(self, request: Request) -> Response:
         return await self._ask(self._pipeline, request.path_params["pipeline"])
@@ -118,8 +120,14 @@ class _Site:
 
     # Live
 
-    async def runs_live(self, _: Request) -> Response:
-        return _stream(self._hub.topic("runs", self._news_of_runs))
+    async def runs_live(self, request: Request) -> Response:
+        seen = _number(request.query_params.get("version"))
+
+        async def missed() -> dict[str, Any] | None:
+            version = self._desk.runs.version
+            return {"version": version} if seen != version else None
+
+        return _stream(self._hub.topic("runs", self._news_of_runs), missed)
 
     def _news_of_runs(self) -> Look:
         async def look() -> dict[str, Any] | None:
@@ -131,11 +139,10 @@ class _Site:
     async def run_live(self, request: Request) -> Response:
         path = request.path_params
         await self._ask(self._desk.run, path["pipeline"], path["name"])
-        return _stream(self._hub.topic(request.url.path, lambda: self._news_of_run(path)))
-
-    def _news_of_run(self, path: dict[str, str]) -> Look:
         news = News(self._desk, path["pipeline"], path["name"])
-        return lambda: self._ask(news)
+        seen = _number(request.query_params.get("version")) or -1
+        topic = self._hub.topic(request.url.path, lambda: lambda: self._ask(news))
+        return _stream(topic, lambda: self._ask(news.missed, seen))
 
     # What changes something
 
@@ -171,10 +178,10 @@ class _Site:
         return await self.refused(request, NotThere("There is no such page."))
 
 
-def _stream(topic: Any) -> Response:
+def _stream(topic: Topic, missed: Look) -> Response:
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(topic.listen(), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(topic.listen(missed), media_type="text/event-stream", headers=headers)
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() and len(text) < 10 else None
+    return int(text) if text and text.isdecimal() and len(text) < 16 else None

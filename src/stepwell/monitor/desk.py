@@ -53,26 +53,38 @@ class Desk:
         return watched
 
 
+def news(watched: Watched, parts: dict[str, str], seen: int) -> dict[str, Any]:
+    """What a page is told that knows all up to the version `seen`; chunks only where there are new ones."""
+    chunks = {}
+    for name, task in watched.tasks.items():
+        delta = task.since(seen)
+        if delta["n"]:
+            chunks[name] = {"chunks": task.summary.chunks, **delta}
+    return {"status": watched.status, "version": watched.version, "parts": parts, "chunks": chunks}
+
+
 class News:
-    """What has changed of one execution since the last look: parts of its page, and chunks."""
+    """What has changed of one execution since the last look."""
 
     def __init__(self, desk: Desk, pipeline: str, name: str) -> None:
         self._desk = desk
-        self._pipeline = pipeline
-        self._name = name
+        self._place = pipeline, name
         self._parts: dict[str, str] = {}
         self._seen = -1
 
     def __call__(self) -> dict[str, Any] | None:
-        watched = self._desk.watched(self._pipeline, self._name)
-        if self._parts and watched.version == self._seen:
+        watched = self._desk.watched(*self._place)
+        if watched.version == self._seen:
             return None
-        self._seen = watched.version
         parts = fragments(self._desk.source, watched)
         changed = {key: html for key, html in parts.items() if self._parts.get(key) != html}
-        self._parts = parts
-        return {"status": watched.status, "version": watched.version, "parts": changed, "chunks": self._chunks(watched)}
+        told = news(watched, changed, self._seen)
+        self._parts, self._seen = parts, watched.version
+        return told
 
-    def _chunks(self, watched: Watched) -> dict[str, Any]:
-        """The chunks that are new, and for a page that does not know the task yet, how many it has."""
-        return {task: {"chunks": watched.tasks[task].summary.chunks, **delta} for task, delta in watched.deltas.items()}
+    def missed(self, seen: int) -> dict[str, Any] | None:
+        """For a page that was painted at the version `seen`, or has not listened since."""
+        watched = self._desk.watched(*self._place)
+        if watched.version == seen:
+            return None
+        return news(watched, fragments(self._desk.source, watched), seen if seen < watched.version else -1)

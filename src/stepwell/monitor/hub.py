@@ -20,14 +20,17 @@ class Topic:
         self._listeners: set[asyncio.Queue[bytes]] = set()
         self._task: asyncio.Task[None] | None = None
 
-    async def listen(self) -> AsyncIterator[bytes]:
-        """The stream of one listener, as server-sent events."""
+    async def listen(self, missed: Look) -> AsyncIterator[bytes]:
+        """The stream of one listener, as server-sent events; `missed` answers what it has to be told first."""
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         self._listeners.add(queue)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
         try:
             yield b"retry: 1000\n\n"
+            first = await missed()
+            if first is not None:
+                yield _event(first)
             while True:
                 try:
                     yield await asyncio.wait_for(queue.get(), _BEAT)
@@ -44,11 +47,15 @@ class Topic:
             except Exception as error:  # what cannot be read now may be readable later; the page says so
                 news = {"trouble": f"{type(error).__name__}: {error}"}
             if news is not None:
-                line = f"data: {json.dumps(news, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
+                line = _event(news)
                 for queue in self._listeners:
                     queue.put_nowait(line)
             worked = time.monotonic() - begun
             await asyncio.sleep(min(_LONGEST, max(_SHORTEST, worked * _REST)))
+
+
+def _event(news: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(news, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
 
 
 class Hub:

@@ -1,5 +1,6 @@
 """All executions that there are, kept up to date with few questions: the newest are asked for, and those under way."""
 
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from threading import Lock
@@ -56,7 +57,7 @@ class Runs:
         self._sorted: list[Run] = []
         self._listed: set[str] = set()  # machines of which the whole list was read
         self.machines: dict[str, dict[str, Any]] = {}  # by name, as ListStateMachines answers them
-        self.version = 0
+        self.version = int(time.time() * 10)  # no page has seen a later one, also not of a monitor before this
 
     def refresh(self) -> bool:
         """Ask what is new; whether anything has changed."""

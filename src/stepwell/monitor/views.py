@@ -138,7 +138,7 @@ def _pipeline_card(runs: Runs, name: str, bars: list[Bar]) -> dict[str, Any]:
 
 
 def card_of(source: Source, watched: Watched) -> Card | None:
-    if watched.status in ("RUNNING", "SUCCEEDED", "INTERRUPTED"):
+    if watched.status not in ("FAILED", "TIMED_OUT", "ABORTED"):
         return None
     failed = watched.story.failed
     log = source.logs(watched.arn, failed.attempts[-1].event) if failed and failed.attempts else None

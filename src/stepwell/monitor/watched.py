@@ -23,26 +23,27 @@ Delta = dict[str, list[Any]]
 
 
 class Chunked:
-    """A task in chunks: its pace, and its chunks by number."""
+    """A task in chunks: its pace, its chunks by number, and at which version of the whole each has changed last."""
 
     def __init__(self, summary: Summary) -> None:
         self.summary = summary
         self.pace = pace(summary, (), time.time())
         self.chunks: dict[int, ChunkState] = {}
-        self.version = 0
+        self._changed: dict[int, int] = {}
 
-    def take(self, summary: Summary, chunks: list[ChunkState]) -> Delta:
-        """What has changed, as columns."""
+    def take(self, summary: Summary, chunks: list[ChunkState], version: int) -> None:
         if summary.started_at != self.summary.started_at:
-            self.chunks = {}
-        changed = [chunk for chunk in chunks if self.chunks.get(chunk.chunk) != chunk]
-        for chunk in changed:
-            self.chunks[chunk.chunk] = chunk
-        if changed or summary != self.summary:
-            self.version += 1
+            self.chunks, self._changed = {}, {}
+        for chunk in chunks:
+            if self.chunks.get(chunk.chunk) != chunk:
+                self.chunks[chunk.chunk] = chunk
+                self._changed[chunk.chunk] = version
         self.summary = summary
         self.pace = pace(summary, chunks, time.time())
-        return columns(changed)
+
+    def since(self, version: int) -> Delta:
+        """The chunks that have changed after this version, as columns."""
+        return columns([self.chunks[number] for number, at in self._changed.items() if at > version])
 
 
 def columns(chunks: list[ChunkState]) -> Delta:
@@ -67,10 +68,9 @@ class Watched:
         self.execution: Execution = {}
         self.events: list[dict[str, Any]] = []
         self.tasks: dict[str, Chunked] = {}
-        self.deltas: dict[str, Delta] = {}  # of the last look
         self.progress_error = ""
         self.status = ""
-        self.version = 0
+        self.version = int(time.time() * 10)  # no page has seen a later one, also not of a monitor before this
         self._definition: dict[str, Any] | None = None
         self._picture: Picture | None = None
 
@@ -142,23 +142,22 @@ class Watched:
         return bool(new)
 
     def _read_chunks(self) -> bool:
-        self.deltas = {}
+        changed = False
         try:
             plans = self._source.progress.summaries(self.pipeline.partition("-only-")[0], self.run)
             for plan in sorted(plans, key=lambda plan: plan.started_at):
-                self._read_task(plan)
+                changed |= self._read_task(plan)
             self.progress_error = ""
         except ProgressUnavailable as error:
             self.progress_error = error.message
-        return bool(self.deltas)
+        return changed
 
-    def _read_task(self, plan: Summary) -> None:
+    def _read_task(self, plan: Summary) -> bool:
+        """Whether the task has gone on since the last look."""
         task = self.tasks.get(plan.task)
+        if task is not None and task.summary == plan:
+            return False
         if task is None:
             task = self.tasks[plan.task] = Chunked(plan)
-        elif task.summary == plan:
-            return
-        version = task.version
-        delta = task.take(plan, self._source.progress.chunks(plan.pipeline, plan.run, plan.task))
-        if task.version != version:
-            self.deltas[plan.task] = delta
+        task.take(plan, self._source.progress.chunks(plan.pipeline, plan.run, plan.task), self.version + 1)
+        return True

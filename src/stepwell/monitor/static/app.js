@@ -44,7 +44,8 @@ if (page === 'runs') list()
 if (page === 'run' && document.getElementById('overview')) {
   const painted = grids()
   const state = stateOf()
-  follow(document.getElementById('overview').dataset.events, (news) => {
+  const { events, version } = document.getElementById('overview').dataset
+  follow(events, version, (news) => {
     painted.take(news)
     state.refresh()
     tick()

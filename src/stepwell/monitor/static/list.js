@@ -40,6 +40,5 @@ export function list() {
   })
   addEventListener('popstate', () => show(location.href, true))
 
-  let first = true
-  follow('/live', () => { if (first) { first = false } show(location.href, true) })
+  follow('/live', place.dataset.version, () => show(location.href, true))
 }
