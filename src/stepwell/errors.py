@@ -342,5 +342,9 @@ class UsageError(StepwellError):
     """The command was used wrongly."""
 
 
+class NotOurs(UsageError):
+    """What has this name was not made by Stepwell for this pipeline."""
+
+
 class RunInProgress(UsageError):
     """A run of this pipeline is already under way."""

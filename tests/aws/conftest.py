@@ -21,6 +21,7 @@ from tests.progress.conftest import endpoint, gate, table  # noqa: F401  fixture
 ROOT = Path(__file__).parents[2]
 AWS = Path(sys.executable).with_name("aws")
 MINISTACK = "ministack==1.5.33"  # releases come often, and what it lacks is listed in docs/aws.md
+RUNTIME = "boto3>=1.35,<2"  # which every Python of Lambda brings
 ACCOUNT, REGION = "111122223333", "eu-central-1"
 KEYS = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
 
@@ -89,7 +90,7 @@ def installed() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "complete").exists():
             subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-            subprocess.run([home / "bin" / "pip", "install", "--quiet", MINISTACK], check=True)
+            subprocess.run([home / "bin" / "pip", "install", "--quiet", MINISTACK, RUNTIME], check=True)
             (home / "complete").touch()
     return home / "bin" / "ministack"
 

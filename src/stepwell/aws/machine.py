@@ -30,8 +30,9 @@ class Machine:
         """StateMachineDoesNotExist says how to make one."""
         if self.name.startswith("arn:"):
             return self.name
+        names = (self.name, self.name.replace("_", "-"))  # a stack's name has no underscores
         for machine in _machines(self.client):
-            if machine["name"] == self.name:
+            if machine["name"] in names:
                 return str(machine["stateMachineArn"])
         raise StateMachineDoesNotExist(
             f"there is no state machine {self.name!r} in {self.session.region}: `stepwell deploy` makes it; "
