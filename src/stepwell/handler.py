@@ -139,6 +139,10 @@ def _perform(pipeline: Pipeline, task: Task, call: Invocation, context: TaskCont
     application = f"stepwell {pipeline.name} {task.name}"
     if isinstance(task, ValidateConfig):
         return _validate(pipeline, url, application, work)
+    if call.phase == "replay":
+        from stepwell.pipeline.replaying import replayed
+
+        return replayed(task, call.number, url, application, context, work)
     _must_fit(task, call)
     if isinstance(task, SqlTask | PythonTask | LoadTask) and task.chunks is not None:
         if call.phase == "prove":

@@ -66,6 +66,12 @@ class Machine:
         return answer
 
     @property
+    def log_group(self) -> str:
+        """Where its function prints."""
+        usual = f"/aws/lambda/{self.configuration['FunctionName']}"
+        return str(self.configuration.get("LoggingConfig", {}).get("LogGroup") or usual)
+
+    @property
     def progress_url(self) -> str:
         """Where its function writes progress, as it can be reached from here; `none:` if it writes none."""
         url = self.configuration.get("Environment", {}).get("Variables", {}).get(_PROGRESS) or "none:"
@@ -94,6 +100,13 @@ class StepFunctions:
         if "stateMachineArn" not in request and "mapRunArn" not in request:
             request["stateMachineArn"] = self._machine.arn
         answer: dict[str, Any] = self._client.list_executions(**request)
+        return answer
+
+    def get_execution_history(self, **request: Any) -> dict[str, Any]:
+        """AWS's model lets `previousEventId` be absent."""
+        answer: dict[str, Any] = self._client.get_execution_history(**request)
+        for event in answer["events"]:
+            event.setdefault("previousEventId", event["id"] - 1)
         return answer
 
 

@@ -5,6 +5,7 @@ The invocation is a run of its own. What the task prints goes to stderr, its rec
 examples:
   stepwell invoke validate_config
   stepwell invoke task_02 --input '{"days": 7}'
+  stepwell invoke task_02 --on aws    the deployed function
 """
 
 import json
@@ -12,6 +13,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
+from stepwell.cli import side
 from stepwell.errors import BadInput
 
 if TYPE_CHECKING:
@@ -22,10 +24,16 @@ if TYPE_CHECKING:
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("action", help="a task's name, or validate_config")
     parser.add_argument("target", nargs="?", help="folder, file or module:pipeline (default: ./pipeline.py)")
+    side.arguments(parser)
     parser.add_argument("--input", metavar="JSON", default="{}", help="parameters, for instance '{\"days\": 7}'")
 
 
 def main(options: Namespace) -> int:
+    if options.on == side.AWS:
+        from stepwell.cli.remote import invoke
+
+        return invoke(options, {"action": options.action, "input": parsed(options.input)})
+    side.refuse_for_local(options)
     from stepwell.pipeline.find import find_pipeline
 
     pipeline = find_pipeline(options.target)

@@ -101,11 +101,11 @@ class Live:
         took = duration((event.time - running.since) / 1000)
         paint = self._terminal
         if running.receipt is not None:
-            sign, notes = paint.green(self._signs["done"]), _notes(running.receipt)
+            sign, said = paint.green(self._signs["done"]), notes(running.receipt)
         else:
-            sign, notes = paint.red(self._signs["failed"]), (running.error or "stopped").partition(":")[0]
+            sign, said = paint.red(self._signs["failed"]), (running.error or "stopped").partition(":")[0]
         attempts = f"   {running.attempt} attempts" if running.attempt > 1 else ""
-        self.tell(f"  {sign} {running.task:<{self._width}}  {took:>9}{attempts}   {paint.dim(notes)}".rstrip())
+        self.tell(f"  {sign} {running.task:<{self._width}}  {took:>9}{attempts}   {paint.dim(said)}".rstrip())
 
     def _tell_retry(self, running: Running, event: Event) -> None:
         paint = self._terminal
@@ -145,8 +145,8 @@ class Live:
         shown = [*self._wholes.values(), *(each for each in self._running.values() if each.phase is None)]
         for running in shown:
             took = duration(max(0.0, time.time() - running.since / 1000))
-            notes = self._terminal.dim(self._chunks(running.task)) if running.parts else ""
-            self._terminal.line(f"  {sign} {running.task:<{self._width}}  {took:>9}   {notes}".rstrip())
+            far = self._terminal.dim(self._chunks(running.task)) if running.parts else ""
+            self._terminal.line(f"  {sign} {running.task:<{self._width}}  {took:>9}   {far}".rstrip())
         self._drawn = len(shown)
 
     def _erase(self) -> None:
@@ -224,15 +224,15 @@ def _error(event: Event) -> str:
     return f"{details.get('error', 'failed')}: {first}" if first else str(details.get("error", "failed"))
 
 
-def _notes(receipt: dict[str, Any]) -> str:
-    notes = []
+def notes(receipt: dict[str, Any]) -> str:
+    parts = []
     if receipt.get("rows"):
-        notes.append(f"{count(receipt['rows'])} row{'' if receipt['rows'] == 1 else 's'}")
+        parts.append(f"{count(receipt['rows'])} row{'' if receipt['rows'] == 1 else 's'}")
     if "lanes" in receipt:
         lanes = f"{receipt['lanes']} lane{'' if receipt['lanes'] == 1 else 's'}"
-        notes.append(f"{count(receipt['chunks'])} chunks, {lanes}")
+        parts.append(f"{count(receipt['chunks'])} chunks, {lanes}")
     if "database" in receipt:
-        notes.append(str(receipt["database"]))
+        parts.append(str(receipt["database"]))
     if receipt.get("repeated"):
-        notes.append("done before: answered from its receipt")
-    return "   ".join(notes)
+        parts.append("done before: answered from its receipt")
+    return "   ".join(parts)

@@ -12,6 +12,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from stepwell.cli import side
 from stepwell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,9 +30,15 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--task", metavar="NAME", help="only this task, such as task_02 (or its state, ExecuteTask02)")
     parser.add_argument("--attempt", type=int, metavar="N", help="only the N-th attempt, counted from 1")
     parser.add_argument("--follow", "-f", action="store_true", help="print what is new until the run has ended")
+    side.arguments(parser)
 
 
 def main(options: Namespace) -> int:
+    if options.on == side.AWS:
+        from stepwell.cli.remote_logs import logs as logs_on_aws
+
+        return logs_on_aws(options)
+    side.refuse_for_local(options)
     from stepwell.cli.runs_of import reader
     from stepwell.cli.select import chosen
     from stepwell.cli.terminal import Terminal

@@ -20,6 +20,7 @@ COMMANDS = {
     "monitor": "open the monitor in the browser",
     "prune": "forget runs that ended long ago, with their logs",
     "logs": "show what the tasks of a run have printed",
+    "replay": "do a task of a past run once more, and roll it back",
     "invoke": "invoke one action of the Lambda function",
     "plan": "show the chunks that a task would be done in",
     "prove": "try on the data whether a task is safe in chunks",

@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from stepwell.api.arns import ROLE, function_arn
-from stepwell.cli import watch
+from stepwell.cli import side, watch
 from stepwell.cli.local import Engine
 from stepwell.cli.run import opened
 from stepwell.cli.select import chosen
@@ -29,9 +29,16 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--from", dest="start_at", metavar="TASK", help="do this task and all later ones again")
     parser.add_argument("--target", metavar="TARGET", help="folder, file or module:pipeline (default: here)")
     watch.arguments(parser)
+    parser.add_argument("--detach", action="store_true", help="with --on aws: do not wait for its end")
+    side.arguments(parser)
 
 
 def main(options: Namespace) -> int:
+    if options.on == side.AWS:
+        from stepwell.cli.remote import resume
+
+        return resume(options)
+    side.refuse_for_local(options)
     pipeline = find_pipeline(options.target)
     refuse(check(pipeline, at_run_time=False))
     with opened(pipeline) as engine:

@@ -15,7 +15,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from stepwell.api.arns import ROLE, function_arn, machine_arn
-from stepwell.cli import watch
+from stepwell.cli import side, watch
 from stepwell.cli.database import environment
 from stepwell.cli.local import Engine, home
 from stepwell.cli.turns import Leases
@@ -37,9 +37,16 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", help="the run's name (default: date, time and four hex digits)")
     parser.add_argument("--window", metavar="TEXT", default="", help="what the run is for, such as a business date")
     watch.arguments(parser)
+    parser.add_argument("--detach", action="store_true", help="with --on aws: start it, and do not wait for its end")
+    side.arguments(parser)
 
 
 def main(options: Namespace) -> int:
+    if options.on == side.AWS:
+        from stepwell.cli.remote import run
+
+        return run(options, new_name())
+    side.refuse_for_local(options)
     pipeline = find_pipeline(options.target)
     _check_options(pipeline, options)
     definition = to_json(compile_machine(pipeline, function_arn(pipeline.name), only=options.only))

@@ -3,6 +3,7 @@
 import time
 from argparse import ArgumentParser, Namespace
 
+from stepwell.cli import side
 from stepwell.cli.local import Engine, home
 from stepwell.cli.select import chosen
 
@@ -13,9 +14,15 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "run", metavar="RUN", nargs="?", help="the run's name, or the beginning of it (default: the newest)"
     )
+    side.arguments(parser)
 
 
 def main(options: Namespace) -> int:
+    if options.on == side.AWS:
+        from stepwell.cli.remote import stop
+
+        return stop(options)
+    side.refuse_for_local(options)
     with Engine(home()) as engine:
         execution = chosen(engine.client, options.run)
         name, arn = execution["name"], execution["executionArn"]

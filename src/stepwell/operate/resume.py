@@ -39,14 +39,17 @@ def latest_of_run(client: Client, execution: dict[str, Any]) -> dict[str, Any]:
     return execution
 
 
-def plan(client: Client, execution: dict[str, Any], definition: str, start_at: str | None = None) -> Redrive | Restart:
+def plan(
+    client: Client, execution: dict[str, Any], definition: str, start_at: str | None = None, may_redrive: bool = True
+) -> Redrive | Restart:
     """How to go on with an execution that has ended without success. `definition` is what the pipeline is now."""
     machine = json.loads(definition)
     unchanged = client.describe_state_machine_for_execution(executionArn=execution["executionArn"])["definition"]
     failed_in = _last_top_state(client, execution, json.loads(unchanged))
     stands = machine["States"].get(failed_in or "", {}).get("Type")
     if (
-        start_at is None
+        may_redrive
+        and start_at is None
         and unchanged == definition
         and stands in ("Task", "Parallel")
         and not _ended_in_fail(execution)

@@ -9,7 +9,7 @@ from stepwell.pipeline.params import RESERVED
 
 _KNOWN = ("action", "timeout", "context", "input")
 _PASSED = ("phase", "lane", "number")  # by a machine that was compiled for a task in chunks
-PHASES = ("plan", "lane", "reconcile", "prove", "show", "tune")  # of a task in chunks
+PHASES = ("plan", "lane", "reconcile", "prove", "show", "tune", "replay")  # of a task in chunks; replay of any
 
 
 class Invocation:
