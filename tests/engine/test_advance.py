@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.engine.drive import LAMBDA, Drive, machine, task
+from tests.engine.drive import LAMBDA, Drive, described, machine, task
 
 PASS = {"Type": "Pass", "End": True}
 
@@ -250,3 +250,29 @@ def test_events_are_shown_as_aws_shows_them():
         "executionFailedEventDetails": {"error": "E", "cause": "C"},
     }
     assert json.dumps(drive.history())
+
+
+LOOP = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}}
+
+
+def test_a_history_of_25000_events_ends_the_execution():
+    """AWS: at 24,999 events the next one is the last; if it is no end, the execution fails."""
+    drive = Drive(LOOP)
+    last = drive.history()[-1]
+    assert (last["id"], last["type"], len(drive.history())) == (25_000, "ExecutionFailed", 25_000)
+    assert last["executionFailedEventDetails"]["cause"].endswith("maximum number of history events (25000).")
+    assert described(drive.refold()) == described(drive.x)
+
+
+@pytest.mark.parametrize(("states", "status"), [(12_499, "SUCCEEDED"), (12_500, "FAILED")])
+def test_the_25000th_event_may_be_the_end(states, status):
+    names = [f"S{n}" for n in range(states)]
+    chain = {name: {"Type": "Pass", "Next": after} for name, after in pairwise(names)}
+    drive = Drive({"StartAt": "S0", "States": chain | {names[-1]: {"Type": "Pass", "End": True}}})
+    assert (drive.x.status, drive.x.id) == (status, 25_000)
+
+
+def test_calls_are_let_go_when_the_history_is_full():
+    drive = Drive(machine(P={"Type": "Parallel", "End": True, "Branches": [machine(T=task()), LOOP]}))
+    assert drive.x.status == "FAILED"
+    assert drive.calls == []

@@ -4,13 +4,16 @@
 commit is used up. A cut falls only between states, so what a fold finds is always a place from which to go on.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from random import Random
+from typing import ParamSpec
 
 from stepwell.asl.outcome import Call, Done, Fail, Fork, Go, MapRun, Outcome, Wait
 from stepwell.asl.payload import Payload
 from stepwell.asl.states import check_result, enter, resume
 from stepwell.engine import mapruns
-from stepwell.engine.changes import Changes, Invocation, Reply, Timer
+from stepwell.engine.changes import LONGEST, Changes, HistoryFull, Invocation, Reply, Timer
 from stepwell.engine.context import fork_of, scope_of
 from stepwell.engine.events import HEARTBEAT, TOLD, exit_details
 from stepwell.engine.execution import BROKE, RUNNING, SUCCEEDED, Execution, fold, settle_branch
@@ -22,6 +25,26 @@ from stepwell.errors import StatesError
 __all__ = ["advance", "answer", "fold", "redrive", "start", "stop", "tick"]
 
 BUDGET = 500  # events a commit
+Given = ParamSpec("Given")
+
+
+def limited(decide: Callable[Given, Changes]) -> Callable[Given, Changes]:
+    """What is decided within the longest history that AWS allows; beyond it the execution fails, whatever it is at."""
+
+    @wraps(decide)
+    def within(*given: Given.args, **named: Given.kwargs) -> Changes:
+        try:
+            return decide(*given, **named)
+        except HistoryFull as full:
+            changes: Changes = full.args[0]
+        changes.invocations.clear()  # what has not begun
+        stop_frames(changes)
+        cause = f"The execution reached the maximum number of history events ({LONGEST})."
+        x = changes.execution
+        changes.add("ExecutionFailed", x.root, previous=x.id, details={"error": "States.Runtime", "cause": cause})
+        return changes
+
+    return within
 
 
 def start(x: Execution, text: str, now: int) -> Changes:
@@ -33,6 +56,7 @@ def start(x: Execution, text: str, now: int) -> Changes:
     return changes
 
 
+@limited
 def advance(x: Execution, now: int, random: Random, changes: Changes | None = None) -> Changes:
     """Run what can run. The execution has more to do if its `ready` is not empty afterwards."""
     changes = changes or Changes(x, now)
@@ -63,6 +87,7 @@ def step(changes: Changes, frame: Frame, random: Random) -> None:
         _start_children(changes, frame, random)
 
 
+@limited
 def answer(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
     """What a call has come to: a result, or an error with its cause. Out of date answers change nothing."""
     changes = Changes(x, now)
@@ -87,6 +112,7 @@ def _answered(changes: Changes, caller: Frame, reply: Reply, random: Random) -> 
     return _go_on(changes, caller, random)
 
 
+@limited
 def map_ended(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
     """What a map run has come to; `call` is the id of the event that began it."""
     changes = Changes(x, now)
@@ -104,6 +130,7 @@ def map_ended(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
     return _go_on(changes, frame, random)
 
 
+@limited
 def submitted(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
     """The call has been made; what it has begun ends elsewhere, or has ended before we heard of it."""
     changes = Changes(x, now)
@@ -116,6 +143,7 @@ def submitted(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
     return changes
 
 
+@limited
 def tell(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
     """The holder of a token has answered; that is kept until the call that gave it the token is known to be made."""
     caller = _waiting(x, reply)
@@ -135,6 +163,7 @@ def told(frame: Frame) -> Reply:
     return Reply(frame.call, frame.number, result, said.get("error"), said.get("cause"))
 
 
+@limited
 def alive(x: Execution, reply: Reply, now: int, worker: str | None = None, begins: bool = False) -> Changes:
     """A heartbeat; `begins`: a worker has taken an activity's task."""
     changes = Changes(x, now)
@@ -170,6 +199,7 @@ def _checked(caller: Frame, reply: Reply) -> Reply:
     return reply
 
 
+@limited
 def tick(x: Execution, timer: Timer, now: int, random: Random) -> Changes:
     """A timer is due. One that is out of date changes nothing."""
     changes = Changes(x, now)

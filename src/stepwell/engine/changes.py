@@ -56,6 +56,13 @@ class RunChange(NamedTuple):
     plan: Plan | None = None  # None also where a run begins again
 
 
+LONGEST = 25_000  # events of a Standard execution; the last one can only be its end (AWS, "history quota")
+
+
+class HistoryFull(Exception):
+    """The next event would have to be the last, and it is no end."""
+
+
 class Changes:
     """Events in order, each applied to the execution as it is added, and the work that follows from them."""
 
@@ -83,6 +90,8 @@ class Changes:
     ) -> int:
         """Add one event of AWS's and answer its id; it points back at the frame's last event unless told otherwise."""
         x = self.execution
+        if x.id >= LONGEST - 1 and not type_.startswith("Execution") and ":express:" not in x.arn:
+            raise HistoryFull(self)
         back = frame.last if previous is None else previous
         event = Event(x.id + 1, 0, back, self.now, type_, frame.number, name, payload, details)
         self.events.append(event)

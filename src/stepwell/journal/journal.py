@@ -360,7 +360,7 @@ def _rows(number: int, events: list[Event]) -> list[tuple[Any, ...]]:
 
 def _sum(id_: int, previous: int, time: int, type_: str, name: str | None, text: str | None, facts: str | None) -> int:
     """A checksum: SQLite notices when its pages do not fit together, not when a letter has become another."""
-    return crc32(f"{id_} {previous} {time} {type_} {name} {text} {facts}".encode())
+    return crc32(f"{type_} {name} {text} {facts}".encode(), time ^ id_ << 13 ^ previous)
 
 
 def _event(row: tuple[Any, ...]) -> Event:
