@@ -14,10 +14,11 @@ import re
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepwell.errors import UsageError
+from stepwell.errors import JournalError, UsageError
 
 if TYPE_CHECKING:
     from stepwell.cli.local import Reader
@@ -75,7 +76,8 @@ def _prune(found: "Reader", options: Namespace, before: int | None) -> dict[str,
     told["logs"] = _remove(found.folder / "logs", logs)
     _forget_progress(found, ended)
     if not options.no_vacuum:
-        pruner.shrink()
+        with suppress(JournalError):  # somebody reads it all the time: the space is used again, if not given back
+            pruner.shrink()
         told["bytes"] = max(0, size - file.stat().st_size)
     return told
 
