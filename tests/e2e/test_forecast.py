@@ -9,7 +9,7 @@ def test_the_printed_diff_applied_with_patch_runs_chunked_and_passes_prove(visit
     visits("run")
     diff = visits("forecast", "--diff", "task_02")
     assert '+    chunks=Chunks("staging.visits", by=("visit_date", "person"), rows=2_000, parallel=2),' in diff.stdout
-    assert "68,114 rows of staging.visits at" in diff.stderr
+    assert "staging.visits: 68,114 rows at" in diff.stderr
     subprocess.run(["patch", "-p0"], cwd=visits.folder, input=diff.stdout, text=True, check=True, capture_output=True)
     visits.sql("truncate care.conflicts")
     visits("run")

@@ -55,12 +55,12 @@ def proposal(pipeline: Pipeline, due: Forecast) -> Proposal:
     )
     chunks = max(1, -(-found.rows // sizes.rows))
     speed = found.rows / seconds if seconds else None
-    why = f"{found.rows:,} rows of {found.table}" + (f" at {speed:,.0f} rows/s" if speed else ", time not known yet")
+    why = f"{found.table}: {found.rows:,} rows" + (f" at {speed:,.0f} rows/s" if speed else ", time not known")
     whole, in_lanes = _costs(task, seconds or 0.0, found.rows, chunks, sizes.lanes)
     return Proposal(
         task=task.name,
         line=f"chunks={line}",
-        why=f"{why}: {chunks:,} chunks of {sizes.rows:,} rows, {sizes.lanes} at a time",
+        why=f"{why}, so {chunks:,} chunks of {sizes.rows:,}, {sizes.lanes} at a time",
         diff=_diff(pipeline, task, line),
         seconds=(seconds or 0.0) / sizes.lanes,
         chunks=chunks,

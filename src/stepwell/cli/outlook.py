@@ -31,12 +31,10 @@ def lines(terminal: Terminal, pipeline: str, forecasts: list[Forecast]) -> Itera
 
 def _table(terminal: Terminal, outlooks: list[Outlook]) -> Iterator[str]:
     rows = [
-        [o.task, _NAMES[o.measure], str(o.days), _value(o, o.level or 0), _growth(o), _value(o, o.limit), *_when(o)]
+        [o.task, _NAMES[o.measure], _value(o, o.level or 0), _growth(o), _value(o, o.limit), *_when(o)]
         for o in outlooks
     ]
-    head, *body = table(
-        ("TASK", "", "DAYS", "NOW", "A WEEK", "LIMIT", "REACHED", "95 % BETWEEN"), rows, right=(2, 3, 4, 5)
-    )
+    head, *body = table(("TASK", "", "NOW", "A WEEK", "LIMIT", "REACHED", "95 % BETWEEN"), rows, right=(2, 3, 4))
     yield terminal.bold(head)
     for outlook, line in zip(outlooks, body, strict=True):
         colour = "red" if outlook.state == OVER else "yellow" if outlook.is_due else None
@@ -57,9 +55,14 @@ def _when(outlook: Outlook) -> tuple[str, str]:
     if outlook.state == OVER:
         return "is over", ""
     if outlook.reached is not None and outlook.earliest is not None and outlook.latest is not None:
-        return _day(outlook.reached), f"{_day(outlook.earliest)} and {_day(outlook.latest)}"
+        return _day(outlook.reached), _span(outlook.earliest, outlook.latest)
     told = {STEADY: "steady", GROWS: "not within a year", TOO_LITTLE: "too few days"}[outlook.state]
     return told, "" if outlook.since is None else f"since a step on {_day(outlook.since)}"
+
+
+def _span(first: date, last: date) -> str:
+    """2026-12-11 and 12-25: a year is said once."""
+    return f"{_day(first)} and {last:%m-%d}" if first.year == last.year else f"{_day(first)} and {_day(last)}"
 
 
 def _day(day: date) -> str:
@@ -70,7 +73,8 @@ def proposed(terminal: Terminal, found: "Proposal") -> Iterator[str]:
     """What to do about a task."""
     from stepwell.insight.cost import money
 
-    yield f"{terminal.bold(found.task)}: cut it into chunks: {found.why}"
+    yield f"{terminal.bold(found.task)}: cut it into chunks"
+    yield f"  {found.why}"
     if found.seconds:
         then = f"takes about {duration(found.seconds)} then"
         yield f"  {then}; a run costs {money(found.in_chunks)}, whole {money(found.whole)}"
