@@ -91,6 +91,7 @@ def _print_json(events: list[dict[str, Any]]) -> None:
 
 def _print_events(events: list[dict[str, Any]]) -> None:
     from stepwell.cli.terminal import table
+    from stepwell.insight.gist import gist
 
     start = events[0]["timestamp"] if events else None
     rows = [
@@ -99,20 +100,11 @@ def _print_events(events: list[dict[str, Any]]) -> None:
             str(e["previousEventId"]),
             f"{(e['timestamp'] - start).total_seconds():.3f}",
             e["type"],
-            _gist(e),
+            gist(e, 100),
         ]
         for e in events
     ]
     print("\n".join(table(("ID", "AFTER", "SECONDS", "TYPE", ""), rows, right=(0, 1, 2))))
-
-
-def _gist(event: dict[str, Any]) -> str:
-    """The one detail of an event that tells most, on one line."""
-    details: dict[str, Any] = next((v for k, v in event.items() if k.endswith("EventDetails")), {})
-    parts = [str(details[key]) for key in ("name", "index", "error", "cause") if key in details]
-    text = " ".join(parts) or str(details.get("output") or details.get("input") or details.get("resource") or "")
-    text = " ".join(text.split())
-    return text if len(text) <= 100 else f"{text[:99]}…"
 
 
 # The readable form

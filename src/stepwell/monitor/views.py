@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 from stepwell.insight.drawing import svg
 from stepwell.insight.failure import Card, card
+from stepwell.insight.gist import details, gist
 from stepwell.insight.story import story
 from stepwell.insight.timeline import timeline
 from stepwell.insight.visit import Visit
@@ -224,8 +225,7 @@ def _near(visits: list[Visit], picked: Visit | None, most: int = 60) -> list[Vis
 
 def _payload(watched: Watched, event: int, key: str) -> str | None:
     found = watched.events[event - 1] if 0 < event <= len(watched.events) else {}
-    details: dict[str, Any] = next((v for k, v in found.items() if k.endswith("EventDetails")), {})
-    text = details.get(key)
+    text = details(found).get(key)
     return text if isinstance(text, str) else None
 
 
@@ -250,23 +250,11 @@ def events_page(watched: Watched, text: str, page: int) -> dict[str, Any]:
     page = min(max(1, page), pages)
     start = watched.events[0]["timestamp"] if watched.events else None
     shown = [
-        (event, (event["timestamp"] - start).total_seconds(), _gist(event), _details(event))
+        (event, (event["timestamp"] - start).total_seconds(), gist(event, 140), details(event))
         for event in found[(page - 1) * EVENTS : page * EVENTS]
     ]
     return {"events": shown, "total": len(found), "page": page, "pages": pages, "text": text}
 
 
-def _details(event: dict[str, Any]) -> dict[str, Any]:
-    return next((v for k, v in event.items() if k.endswith("EventDetails")), {})
-
-
 def _searched(event: dict[str, Any]) -> str:
-    return f"{event['type']} {_details(event)}".lower()
-
-
-def _gist(event: dict[str, Any]) -> str:
-    details = _details(event)
-    parts = [str(details[key]) for key in ("name", "index", "error", "cause") if key in details]
-    text = " ".join(parts) or str(details.get("output") or details.get("input") or details.get("resource") or "")
-    text = " ".join(text.split())
-    return text if len(text) <= 140 else f"{text[:139]}…"
+    return f"{event['type']} {details(event)}".lower()
