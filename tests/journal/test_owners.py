@@ -61,3 +61,14 @@ def test_an_owner_that_closes_leaves_no_file(tmp_path):
     owner.close()
     assert not is_alive(tmp_path, name)
     assert list((tmp_path / "owners").iterdir()) == []
+
+
+def test_a_new_owner_sweeps_the_files_of_dead_ones_and_of_no_other(tmp_path):
+    living, fresh = Owner(tmp_path), tmp_path / "owners" / "1-fresh"
+    living.note(1, 2)
+    fresh.touch()  # its process has not come to lock it yet
+    (tmp_path / "owners" / "1-dead").write_text("1 2\n")
+    new = Owner(tmp_path)
+    assert {path.name for path in (tmp_path / "owners").iterdir()} == {living.name, new.name, "1-fresh"}
+    new.close()
+    living.close()

@@ -17,6 +17,10 @@ class Owner:
         self.name = f"{os.getpid()}-{token_hex(4)}"
         self._file = os.open(self.folder / self.name, os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for path in self.folder.iterdir():  # one that has noted something had its lock: without it, it is dead
+            with suppress(FileNotFoundError):
+                if path.stat().st_size and not is_alive(folder, path.name):
+                    path.unlink()
 
     def note(self, execution: int, last: int) -> None:
         """What is on disk now; whoever opens the journal looks whether it still is."""
