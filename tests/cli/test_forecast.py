@@ -7,23 +7,27 @@ DAY = 86_400_000
 
 
 LATER = """
-insert into events select ?1, id, part, previous, time - ?2 + iif(id >= (select min(id) from events
-    where execution = ?3 and type = 'LambdaFunctionSucceeded' and payload like '%task_01%'), ?4, 0),
-  type, frame, name, payload, details from events where execution = ?3
+insert into events (execution, time, {columns}) select ?1, time - ?2 + iif(id >= (select min(id) from events
+    where execution = ?3 and type = 'LambdaFunctionSucceeded' and payload like '%task_01%'), ?4, 0), {columns}
+from events where execution = ?3
 """
+
+
+def columns_of(db: sqlite3.Connection, table: str, *but: str) -> str:
+    return ", ".join(row[1] for row in db.execute(f"pragma table_info({table})") if row[1] not in but)
 
 
 def age(project: Any, nights: int, stretch: int) -> None:
     """Of the folder's one run, copies for the nights before it, in which task_01 took longer night after night."""
     with sqlite3.connect(project.folder / ".stepwell/journal.db") as db:
-        columns = [row[1] for row in db.execute("pragma table_info(executions)")]
-        others = ", ".join(name for name in columns if name not in ("id", "arn", "started", "stopped"))
+        others = columns_of(db, "executions", "id", "arn", "started", "stopped")
+        later = LATER.format(columns=columns_of(db, "events", "execution", "time", "sum"))
         (first,) = db.execute("select min(id) from executions").fetchone()
         copy = f"select arn || ?1, started - ?2, stopped - ?2, {others} from executions where id = ?3"
         for night in range(1, nights):
             values = (f"-{night}", night * DAY, first)
             row = db.execute(f"insert into executions (arn, started, stopped, {others}) {copy}", values).lastrowid
-            db.execute(LATER, (row, night * DAY, first, (nights - night) * stretch))
+            db.execute(later, (row, night * DAY, first, (nights - night) * stretch))
 
 
 @pytest.fixture
