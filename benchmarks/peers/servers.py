@@ -75,9 +75,9 @@ class Served:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "STEPWELL_"))} | told
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its bytecode
         self.folder.mkdir(parents=True, exist_ok=True)
-        log = (self.folder / "server.log").open("ab")
         words = [put(word) for word in self.engine.command]
-        self.process = subprocess.Popen(words, cwd=self.folder, env=environment, stdout=log, stderr=log)
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(words, cwd=self.folder, env=environment, stdout=log, stderr=log)
         self._reached()
         if self.engine.told:
             path, body = self.engine.told
