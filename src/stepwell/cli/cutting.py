@@ -42,7 +42,7 @@ def proposal(pipeline: Pipeline, due: Forecast) -> Proposal:
     if isinstance(task, LoadTask):
         raise Impossible('cut a load by hand, with chunks= (docs/loads.md), or load less: mode="incremental"')
     if not isinstance(task, SqlTask):
-        raise Impossible("only an SQL task can be proven safe in chunks; a Python task asks for `chunk` and uses it")
+        raise Impossible("only an SQL task can be proven safe in chunks: a Python task uses its `chunk`")
     if task.chunks is not None:
         raise Impossible("it is done in chunks already")
     found = _candidate(pipeline, task)
