@@ -74,6 +74,9 @@ def test_an_older_database_gets_the_new_tables(database: str) -> None:
         run_all(job(database))
         admin.execute("drop table stepwell.plan, stepwell.chunk")
     assert run_all(job(database, run="next"))["rows"] == 1000
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("alter table stepwell.plan drop column lot")
+    assert run_all(job(database, run="last"))["rows"] == 1000
 
 
 def test_without_the_right_to_make_tables_the_command_is_told(database: str, changed: type) -> None:

@@ -34,6 +34,13 @@ from stepwell.etl.mirror import Reporter, mirror, tell_plan
 from stepwell.etl.plan import Plan, Table, find_table, make_plan
 from stepwell.etl.tables import make_tables
 
+# The tables are missing, or older than this.
+_NOT_MADE = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.InsufficientPrivilege,
+)
 # What a receipt lacks if the task was done before it was cut into chunks; a state machine wants to find it.
 _OF_A_WHOLE = {"chunks": 0, "failed": 0, "lots": 0, "lanes": 0, "checks": 0}
 
@@ -316,7 +323,7 @@ def _limit(connection: TaskConnection, job: Job) -> None:
 def _stored(connection: TaskConnection, job: Job) -> Stored | None:
     try:
         return job.ledger.find(connection)
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege):
+    except _NOT_MADE:
         connection.end(commit=False)
         make_tables(connection)
         _limit(connection, job)

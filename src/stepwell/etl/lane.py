@@ -173,6 +173,7 @@ class Lane:
         before = pace.base
         pace.ran(lot.rows, seconds)
         if pace.explores and pace.base != before:
+            set_limits(connection)
             self._ledger.found(connection, self._order.number, pace.base)
             connection.end(commit=True)
 

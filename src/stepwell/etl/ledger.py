@@ -21,7 +21,7 @@ _OF = "pipeline = $1 and run = $2 and task = $3"
 _FIND = f"""
 select number, execution, hash, narrowed, params, key, chunks, rows, lanes, deadline < clock_timestamp(),
   extract(epoch from planned_at)::float8, extract(epoch from opened_at)::float8, reconciled_at is not null,
-  extract(epoch from clock_timestamp())::float8
+  extract(epoch from clock_timestamp())::float8, lot
 from stepwell.plan where {_OF}
 """
 # A run that begun by invoking the action alone, and has not ended: the next bare invocation goes on with it.
@@ -170,6 +170,7 @@ class Stored(NamedTuple):
     opened_at: float
     reconciled: bool
     now: float
+    lot: int | None
 
 
 class Draft(NamedTuple):

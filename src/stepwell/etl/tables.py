@@ -23,8 +23,9 @@ create table if not exists stepwell.plan (
   number bigint not null, hash text not null, narrowed jsonb, params jsonb not null, key jsonb not null,
   chunks int not null, rows bigint not null, lanes int not null, oversized jsonb not null,
   planned_at timestamptz not null default clock_timestamp(), opened_at timestamptz not null default clock_timestamp(),
-  deadline timestamptz not null, reconciled_at timestamptz, lot bigint, primary key (pipeline, run, task)
+  deadline timestamptz not null, reconciled_at timestamptz, primary key (pipeline, run, task)
 );
+alter table stepwell.plan add column if not exists lot bigint;
 create table if not exists stepwell.chunk (
   pipeline text not null, run text not null, task text not null, chunk int not null,
   lo jsonb, hi jsonb, null_column int, shape text not null, rows bigint not null,
@@ -39,6 +40,8 @@ _FACTS = """
 select to_regnamespace('stepwell') is not null, 4 = (
   select count(*) from pg_class
   where relnamespace = to_regnamespace('stepwell') and relname in ('attempt', 'receipt', 'plan', 'chunk')
+) and exists (
+  select from pg_attribute where attrelid = to_regclass('stepwell.plan') and attname = 'lot'
 ), quote_ident(current_user), quote_ident(current_database())
 """
 
