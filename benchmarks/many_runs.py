@@ -7,34 +7,34 @@ from pathlib import Path
 from stepwell.progress import ChunkState, Summary
 from stepwell.progress.sqlite import SqliteProgress
 
-_COLUMNS = (
-    "machine, definition, role, status, input, output, error, cause, started, stopped, redrives, redriven, last, "
-    "owner, version, alias, revision"
-)
-
 
 def copy_runs(home: Path, count: int, apart: int = 600, named: str = "copy-{number:05d}") -> None:
     """Make of the runs of a journal, in turn, `count` runs in all, with their events, so many seconds apart."""
     db = sqlite3.connect(home / "journal.db")
     seeds = db.execute("SELECT id, arn, started FROM executions WHERE status <> 'RUNNING' ORDER BY id").fetchall()
     there = db.execute("SELECT count(*) FROM executions").fetchone()[0]
+    runs, events = _columns(db, "executions"), _columns(db, "events")
     with db:
         for number in range(count - there):
             seed, arn, started = seeds[number % len(seeds)]
-            shift = started - (number + 1) * apart * 1000
-            day = time.strftime("%m%d", time.localtime(shift / 1000))
+            later = -(number + 1) * apart * 1000
+            day = time.strftime("%m%d", time.localtime((started + later) / 1000))
             new = f"{arn.rpartition(':')[0]}:{named.format(number=number, day=day)}"
-            moved = _COLUMNS.replace("started, stopped", "? + started - ?, ? + stopped - ?")
-            values = (new, shift, started, shift, started, seed)
-            made = db.execute(
-                f"INSERT INTO executions (arn, {_COLUMNS}) SELECT ?, {moved} FROM executions WHERE id = ?", values
-            ).lastrowid
-            db.execute(
-                "INSERT INTO events SELECT ?, id, part, previous, time + ?, type, frame, name, payload, details "
-                "FROM events WHERE execution = ?",
-                (made, shift - started, seed),
-            )
+            own = {"id": "NULL", "arn": "?", "started": f"started + {later}", "stopped": f"stopped + {later}"}
+            made = db.execute(_copy("executions", runs, own, "id"), (new, seed)).lastrowid
+            moved = {"execution": "?", "time": f"time + {later}", "sum": "NULL"}  # as older versions wrote them
+            db.execute(_copy("events", events, moved, "execution"), (made, seed))
     db.close()
+
+
+def _columns(db: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+
+
+def _copy(table: str, columns: list[str], own: dict[str, str], key: str) -> str:
+    """All columns as they are, but for those of its `own`."""
+    values = ", ".join(own.get(name, name) for name in columns)
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table} WHERE {key} = ?"
 
 
 def write_chunks(home: Path, pipeline: str, run: str, task: str, count: int, done: int) -> None:
