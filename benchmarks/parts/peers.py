@@ -9,7 +9,7 @@ from benchmarks.common import cache, environment_of
 from benchmarks.parts import copy
 from benchmarks.parts.dataset import make_visits, new_database, server
 from benchmarks.parts.measured import Goal, Measured, speed, turns
-from benchmarks.parts.warm import must_be_same, sql
+from benchmarks.parts.warm import rows_of, sql
 
 REQUIREMENTS = ["dlt[postgres,sql-database]==1.31.0", "pandas==3.1.1", "pyarrow==26.0.1", "psycopg2-binary==2.9.13"]
 DLT = """
@@ -18,7 +18,8 @@ source, target = sys.argv[1:]
 import dlt
 from dlt.sources.sql_database import sql_table
 begun = time.perf_counter()
-table = sql_table(source, table="visit", backend="pyarrow", chunk_size=50_000)
+url = source.replace("postgresql:", "postgresql+psycopg2:")
+table = sql_table(url, table="visit", backend="pyarrow", chunk_size=50_000)
 destination = dlt.destinations.postgres(target)
 pipeline = dlt.pipeline("bench", destination=destination, dataset_name="public", pipelines_dir=".")
 pipeline.run(table, table_name="loaded", write_disposition="replace", loader_file_format="csv")
@@ -27,7 +28,8 @@ print(time.perf_counter() - begun)
 PANDAS = """
 import sys, time
 import pandas, sqlalchemy
-source, target = (sqlalchemy.create_engine(url) for url in sys.argv[1:])
+urls = (url.replace("postgresql:", "postgresql+psycopg2:") for url in sys.argv[1:])
+source, target = map(sqlalchemy.create_engine, urls)
 begun = time.perf_counter()
 reading = source.connect().execution_options(stream_results=True)
 for frame in pandas.read_sql("select * from visit", reading, chunksize=50_000):
@@ -44,21 +46,21 @@ def measure(rows: int, runs: int) -> Measured:
         make_visits(source, rows)
 
         def by(program: str) -> Callable[[], float]:
-            return lambda: _run(python, program, Path(folder), source, target)
+            return lambda: _run(python, program, Path(folder), source, target, rows)
 
         ways = copy.ways(source, target, {}) | {name: by(program) for name, program in PEERS.items()}
         times = turns(ways, runs, warm_up=False)
-        must_be_same(source, target)
     goals = [Goal(f"speed of {copy.FAST} / {name}", speed(times, copy.FAST, name)) for name in PEERS]
     goals += [Goal(name, rows / times[name].median, unit="rows/s") for name in times]
     return Measured(f"Copy of {rows:,} rows, beside dlt and pandas", times, goals)
 
 
-def _run(python: Path, program: str, folder: Path, source: str, target: str) -> float:
+def _run(python: Path, program: str, folder: Path, source: str, target: str, rows: int) -> float:
     sql(target, "drop table if exists loaded", "checkpoint")
     environment = {"RUNTIME__DLTHUB_TELEMETRY": "false", "HOME": str(folder), "PATH": "/usr/bin:/bin"}
     command = [str(python), "-c", program, source, target]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
+    assert rows_of(target, "loaded") == rows
     return float(done.stdout.split()[-1])

@@ -44,6 +44,12 @@ def sql(url: str, *commands: str) -> None:
             connection.execute(command)
 
 
+def rows_of(url: str, table: str) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(f"select count(*) from {table}").fetchone()
+    return row[0] if row else 0
+
+
 def must_be_same(source: str, target: str) -> None:
     with psycopg.connect(source) as one, psycopg.connect(target) as other:
         expected = one.execute(_SUM.format("visit")).fetchone()
