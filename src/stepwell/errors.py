@@ -332,6 +332,10 @@ class AwsError(StepwellError):
         self.name = name  # AWS's name of the error
 
 
+class BeyondLimits(StepwellError):
+    """AWS allows less than the pipeline needs."""
+
+
 class BundleError(StepwellError):
     """The bundle would not run on Lambda."""
 

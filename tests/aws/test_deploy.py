@@ -170,6 +170,13 @@ def test_what_stepwell_has_not_made_is_left_alone(there: Project, fake: Fake) ->
     assert sfn.describe_state_machine(stateMachineArn=arn)["definition"] == definition
 
 
+def test_what_breaks_a_limit_of_aws_is_not_deployed(there: Project, fake: Fake) -> None:
+    there.environment["DATABASE_URL"] += "?application_name=" + "v" * 4096
+    refused = there("deploy", *FOR_HERE, "--yes", code=1)
+    assert "at most 4 KB" in refused.stderr
+    assert "stepwell check --aws" in refused.stderr
+
+
 def test_what_is_wrong_in_the_parameters_is_said_before_anything_is_made(there: Project, fake: Fake) -> None:
     for words, told in (
         (["--parameter-overrides", "Memory=1"], "the template has no parameter 'Memory'; it has: "),

@@ -32,7 +32,9 @@ def main(options: Namespace) -> int:
 
     terminal = Terminal(sys.stdout)
     given = deploying.parameters(options.parameter_overrides)
-    deployment = deploying.deployment(find_pipeline(options.target), options)
+    pipeline = find_pipeline(options.target)
+    deploying.must_fit(pipeline)
+    deployment = deploying.deployment(pipeline, options)
     plan = deployment.plan(given)
     if not plan.change_set and not plan.code_only:
         terminal.line(f"stack {terminal.bold(deployment.stack.name)} is as it should be: nothing to do")

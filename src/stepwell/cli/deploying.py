@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stepwell.cli import side
 from stepwell.cli.package import bundle_arguments, bundled
-from stepwell.errors import UsageError
+from stepwell.errors import BeyondLimits, UsageError
 
 if TYPE_CHECKING:
     from stepwell.aws.deployment import Deployment, Plan
@@ -41,6 +41,20 @@ def stack_arguments(parser: ArgumentParser) -> None:
         "--bucket", metavar="NAME", help="for the code (default: stepwell-ACCOUNT-REGION, made if need be)"
     )
     side.connection_arguments(parser)
+
+
+def must_fit(pipeline: "Pipeline") -> None:
+    """Raises BeyondLimits, before AWS is asked for anything.
+
+    The size of the package is judged where it is made; what is deployed is named after the stack, not the pipeline.
+    """
+    from stepwell.cli.limits import measured
+
+    limits = measured(pipeline, None, None, database=False)
+    broken = [each for each in limits if each.broken and each.limit.key != "unzipped" and each.about != pipeline.name]
+    if broken:
+        told = "\n".join(f"{each}; {each.limit.remedy}" if each.limit.remedy else str(each) for each in broken)
+        raise BeyondLimits(f"{told}\nNothing was deployed. All figures: stepwell check --aws")
 
 
 def deployment(pipeline: "Pipeline", options: Namespace) -> "Deployment":
