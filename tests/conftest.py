@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,18 @@ from psycopg.sql import SQL, Identifier
 
 from stepwell import postgres
 from stepwell.etl.connection import close_all
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten_pipelines() -> Iterator[None]:
+    """A pipeline that was found by one module's tests is not on the import path of the next one's."""
+    before = list(sys.path)
+    yield
+    added = [f"{entry}{os.sep}" for entry in sys.path if entry and entry not in before]
+    sys.path[:] = before
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(tuple(added)):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -336,14 +336,12 @@ class BeyondLimits(StepwellError):
     """AWS allows less than the pipeline needs."""
 
 
-class BundleError(StepwellError):
-    """The bundle would not run on Lambda."""
-
-    kind = "configuration"
-
-
 class UsageError(StepwellError):
     """The command was used wrongly."""
+
+
+class BundleError(UsageError):
+    """The bundle would not run on Lambda."""
 
 
 class NotOurs(UsageError):

@@ -66,8 +66,9 @@ class Monitor(NamedTuple):
         return self.address.partition("token=")[2]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Gone with the module's last test: as long as it lives, nobody else in this process can run an event loop."""
     with sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield opened
