@@ -36,12 +36,14 @@ create table if not exists stepwell.chunk (
 """
 _ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtext('stepwell.tables'))"
 _QUIETLY = "select set_config('client_min_messages', 'warning', true)"  # no word of tables that are there
+# Of the catalogs alone: to_regclass wants the right to use the schema, and whether there is one is the question.
 _FACTS = """
 select to_regnamespace('stepwell') is not null, 4 = (
   select count(*) from pg_class
   where relnamespace = to_regnamespace('stepwell') and relname in ('attempt', 'receipt', 'plan', 'chunk')
 ) and exists (
-  select from pg_attribute where attrelid = to_regclass('stepwell.plan') and attname = 'lot'
+  select from pg_attribute join pg_class on pg_class.oid = attrelid
+  where relnamespace = to_regnamespace('stepwell') and relname = 'plan' and attname = 'lot'
 ), quote_ident(current_user), quote_ident(current_database())
 """
 
