@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from stepwell import postgres
+from tests.api.served import Served
+
+KEYS = {"AWS_ACCESS_KEY_ID": "stepwell", "AWS_SECRET_ACCESS_KEY": "stepwell", "AWS_DEFAULT_REGION": "us-east-1"}
 
 COMMAND = [sys.executable, "-m", "stepwell.cli.main"]
 PIPELINE = """
@@ -103,3 +106,12 @@ def ran(project: Project) -> Project:
     project.said("run", "--name", "good")
     assert project.run("run", "--name", "bad", "--input", '{"cups": 6}').returncode == 1
     return project
+
+
+@pytest.fixture
+def there(ran: Project):
+    """A folder with runs, and the options by which its history is reached over boto3 alone, as on AWS."""
+    ran.environment |= KEYS
+    served = Served(ran.folder)
+    yield ran, ["--on", "aws", "--endpoint-url", served.url]
+    served.end()

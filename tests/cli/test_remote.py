@@ -2,11 +2,8 @@
 
 import json
 
-import pytest
-
 from tests.api.served import Served
-from tests.cli.conftest import Project
-from tests.cli.test_side import KEYS
+from tests.cli.conftest import KEYS, Project
 
 SLEEPS = """
 import time
@@ -21,15 +18,6 @@ def task_01():
     Path("begun").touch()
     time.sleep(0 if Path("quick").exists() else 600)
 """
-
-
-@pytest.fixture
-def there(ran: Project):
-    """The pipeline `coffee` with a machine that `run` has made, reached by boto3 alone."""
-    ran.environment |= KEYS
-    served = Served(ran.folder)
-    yield ran, ["--on", "aws", "--endpoint-url", served.url]
-    served.end()
 
 
 def test_a_run_is_started_watched_and_resumed_as_a_new_execution_of_the_same_run(there):

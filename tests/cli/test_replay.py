@@ -6,8 +6,7 @@ import psycopg
 import pytest
 
 from tests.api.served import Served
-from tests.cli.conftest import Project
-from tests.cli.test_side import KEYS
+from tests.cli.conftest import KEYS, Project
 
 PIPELINE = """
 from stepwell import Chunks, Pipeline, env

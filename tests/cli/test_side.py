@@ -4,20 +4,9 @@ import json
 
 import pytest
 
-from tests.api.served import Served
-from tests.cli.conftest import Project
+from tests.cli.conftest import KEYS, Project
 
-KEYS = {"AWS_ACCESS_KEY_ID": "stepwell", "AWS_SECRET_ACCESS_KEY": "stepwell", "AWS_DEFAULT_REGION": "us-east-1"}
 NOBODY = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent", "AWS_DEFAULT_REGION": "us-east-1"}
-
-
-@pytest.fixture
-def there(ran: Project):
-    """A folder with runs, and the address at which their history is served as AWS serves it."""
-    ran.environment |= KEYS
-    served = Served(ran.folder)
-    yield ran, ["--on", "aws", "--endpoint-url", served.url]
-    served.end()
 
 
 def test_runs_and_histories_are_the_same_on_both_sides(there):

@@ -11,6 +11,11 @@ def test_a_run_is_one_page_that_asks_for_nothing(coffee: Project, page: Page) ->
     assert coffee.run("run", "--name", "bad").returncode == 1
     write_chunks(coffee.folder / ".stepwell", "coffee", "bad", "grind", 500, 200)
     assert coffee.said("show", "bad", "--html", "run.html") == "run.html shows the run bad\n"
+    refused = coffee.run("show", "bad", "--html", "no/such/folder/run.html")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "error: no/such/folder/run.html cannot be written: No such file or directory\n",
+    )
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto((coffee.folder / "run.html").as_uri())

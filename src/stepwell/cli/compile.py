@@ -5,16 +5,15 @@ examples:
   stepwell compile --lambda-arn arn:aws:lambda:eu-west-1:111122223333:function:visits --output machine.json
 """
 
-import sys
 from argparse import ArgumentParser, Namespace
 
-from stepwell.errors import UsageError
+from stepwell.cli import output
 
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("target", nargs="?", help="folder, file or module:pipeline (default: ./pipeline.py)")
     parser.add_argument("--lambda-arn", metavar="ARN", help="the function that the tasks call (default: the local one)")
-    parser.add_argument("--output", "-o", metavar="FILE", help="write to this file instead of stdout")
+    output.arguments(parser)
 
 
 def main(options: Namespace) -> int:
@@ -24,12 +23,5 @@ def main(options: Namespace) -> int:
 
     pipeline = find_pipeline(options.target)
     text = to_json(compile_machine(pipeline, options.lambda_arn or function_arn(pipeline.name))) + "\n"
-    if options.output is None:
-        sys.stdout.write(text)
-        return 0
-    try:
-        with open(options.output, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"{options.output} cannot be written: {error.strerror}") from None
+    output.put(text, options.output)
     return 0

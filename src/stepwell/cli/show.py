@@ -13,7 +13,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
-from stepwell.cli import side
+from stepwell.cli import output, side
 
 if TYPE_CHECKING:
     from stepwell.cli.terminal import Terminal
@@ -57,8 +57,6 @@ def main(options: Namespace) -> int:
 
 
 def _write_html(options: Namespace, execution: Execution) -> None:
-    from pathlib import Path
-
     from stepwell.cli.monitor import source_of
     from stepwell.errors import ConfigurationError
 
@@ -70,7 +68,7 @@ def _write_html(options: Namespace, execution: Execution) -> None:
     with source_of(options) as source:
         watched = Watched(source, execution["executionArn"])
         watched.refresh()
-        Path(options.html).write_text(report(source, watched))
+        output.put(report(source, watched), options.html)
     print(f"{options.html} shows the run {execution['name']}")
 
 

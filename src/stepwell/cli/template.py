@@ -9,17 +9,16 @@ examples:
     --parameter-overrides CodeBucket=… CodeKey=visits.zip DatabaseUrlSecret=arn:aws:secretsmanager:…
 """
 
-import sys
 from argparse import ArgumentParser, Namespace
 
-from stepwell.errors import UsageError
+from stepwell.cli import output
 
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("target", nargs="?", help="folder, file or module:pipeline (default: ./pipeline.py)")
     parser.add_argument("--python", metavar="VERSION", help="of Lambda, such as 3.13 (default: this one, from 3.12 on)")
     parser.add_argument("--architecture", metavar="NAME", help="arm64 or x86_64 (default: arm64)")
-    parser.add_argument("--output", "-o", metavar="FILE", help="write to this file instead of stdout")
+    output.arguments(parser)
 
 
 def main(options: Namespace) -> int:
@@ -28,12 +27,5 @@ def main(options: Namespace) -> int:
     from stepwell.pipeline.find import find_pipeline
 
     text = template(find_pipeline(options.target), target(options.python, options.architecture))
-    if options.output is None:
-        sys.stdout.write(text)
-        return 0
-    try:
-        with open(options.output, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"{options.output} cannot be written: {error.strerror}") from None
+    output.put(text, options.output)
     return 0
