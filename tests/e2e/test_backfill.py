@@ -83,7 +83,10 @@ def test_a_day_is_run_once_at_a_time_across_machines_and_death_frees_it_at_once(
     here = days(project, database)
     there = elsewhere(here, tmp_path / "elsewhere")
     first = here.start("run", "--window", "2026-06-01", "--input", '{"as_of": "2026-06-01", "nap": 30}')
-    waiting = "select count(*) from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()"
+    waiting = (
+        "select count(*) from pg_stat_activity where datname = current_database() "
+        "and query like '%pg_sleep%' and pid <> pg_backend_pid()"
+    )
     until = time.monotonic() + 30
     while here.sql(waiting) == [(0,)] and time.monotonic() < until:
         time.sleep(0.02)

@@ -33,7 +33,8 @@ def check(made: Project, failed: str, error: str) -> None:
     assert events[-2]["stateEnteredEventDetails"]["name"] == "ExecuteTask01TimedOut"
     assert events[-1]["executionFailedEventDetails"]["error"] == error
     assert made.sql("select count(*) from effects") == [(0,)]
-    assert made.sql("select count(*) from pg_stat_activity where application_name like 'stepwell slow%'") == [(0,)]
+    sessions = "select count(*) from pg_stat_activity where datname = current_database() "
+    assert made.sql(f"{sessions}and application_name like 'stepwell slow%'") == [(0,)]
 
 
 def _between(first: dict, second: dict) -> float:

@@ -40,7 +40,10 @@ def test_a_process_keeps_one_connection_also_when_its_url_changes(database: str)
         with lease(fresh(), "stepwell rotated"):
             pass
     with psycopg.connect(database) as other:
-        query = "select count(*) from pg_stat_activity where application_name = 'stepwell rotated' and pid <> $1"
+        query = (
+            "select count(*) from pg_stat_activity where datname = current_database() "
+            "and application_name = 'stepwell rotated' and pid <> $1"
+        )
         with lease(fresh(), "stepwell rotated") as last:
             for _ in range(500):  # a server's process ends a moment after its client has said goodbye
                 left = psycopg.RawCursor(other).execute(query, [last.info.backend_pid]).fetchone()

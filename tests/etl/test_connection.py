@@ -99,7 +99,8 @@ def test_a_lease_leaves_nothing_behind_for_the_next_one(database: str) -> None:
         assert connection.info.backend_pid == pid
         assert connection.execute("select * from kept").fetchall() == []
         assert connection.execute("select to_regclass('scratch')").fetchone() == (None,)
-        assert connection.execute("select count(*) from pg_locks where locktype = 'advisory'").fetchone() == (0,)
+        locks = "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
+        assert connection.execute(locks).fetchone() == (0,)
 
 
 def test_two_at_once_never_share_a_connection(database: str) -> None:
@@ -171,7 +172,10 @@ def test_an_alarm_in_the_middle_of_a_statement_cancels_it_on_the_server(database
             sleep()
     finally:
         signal.signal(signal.SIGALRM, before)
-    sleeping = "select count(*) from pg_stat_activity where query = 'select pg_sleep(60)' and state = 'active'"
+    sleeping = (
+        "select count(*) from pg_stat_activity where datname = current_database() "
+        "and query = 'select pg_sleep(60)' and state = 'active'"
+    )
     next_one = connection_for(database, "next")
     while next_one.execute(sleeping).fetchone() != (0,):
         time.sleep(0.01)  # the cancellation travels on a connection of its own

@@ -114,7 +114,10 @@ def test_the_chunk_of_a_killed_process_is_done_by_another_while_its_statement_wo
     number = chunked.plan(job(database, size=1000))["number"]
     process = lane_process(database, before="select pg_sleep(100)")
     with psycopg.connect(database, autocommit=True) as admin:
-        query = "select count(*) from pg_stat_activity where query like 'select pg_sleep%' and wait_event = 'PgSleep'"
+        query = (
+            "select count(*) from pg_stat_activity where datname = current_database() "
+            "and query like 'select pg_sleep%' and wait_event = 'PgSleep'"
+        )
         while admin.execute(query).fetchone() != (1,):
             time.sleep(0.01)
     process.kill()
