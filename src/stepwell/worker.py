@@ -33,7 +33,7 @@ from stepwell.engine.frames import MAPPING, Frame
 from stepwell.engine.mapruns import machine_within
 from stepwell.engine.tasks import CALLBACK, is_activity
 from stepwell.errors import JournalError, ServiceStopped
-from stepwell.journal.journal import ExecutionRow, InvocationRow, Journal, saved
+from stepwell.journal.journal import ExecutionRow, InvocationRow, Journal
 from stepwell.journal.owners import Owner, claim_dead
 from stepwell.journal.runs import PENDING
 from stepwell.mapruns import MapRuns
@@ -399,9 +399,9 @@ class Worker:
         """Commit everything decided since the last time."""
         unsaved, self._unsaved = self._unsaved, []
         invocations, self._invocations = self._invocations, []
-        saves = [saved(number, changes) for number, changes in unsaved if changes.events]
-        if saves or invocations:
-            self._journal.commit(self._owner.name, saves, invocations)
+        decided = [(number, changes) for number, changes in unsaved if changes.events]
+        if decided or invocations:
+            self._journal.commit(self._owner.name, decided, invocations)
         return unsaved
 
     # The work that follows

@@ -6,11 +6,14 @@ import sys
 
 import pytest
 
+from stepwell.asl.machine import parse_machine
 from stepwell.asl.payload import Payload
+from stepwell.engine.changes import Changes
 from stepwell.engine.events import Event
+from stepwell.engine.execution import Execution
 from stepwell.errors import ExecutionAlreadyExists, JournalError, OwnershipLost
 from stepwell.journal.catalog import MachineRow, hash_of
-from stepwell.journal.journal import ExecutionRow, InvocationRow, Journal, Save
+from stepwell.journal.journal import ExecutionRow, InvocationRow, Journal
 
 DEFINITION = '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'
 
@@ -36,7 +39,11 @@ def event(number, part=0, text='{"a": 1}', type_="PassStateEntered"):
 
 
 def save(number, events, status="RUNNING"):
-    return Save(number, events, status, None, None, None, None, 0, None)
+    x = Execution("arn:e", "arn:m", "role", parse_machine(DEFINITION))
+    x.id, x.status = events[-1].id if events else 1, status
+    changes = Changes(x, 1000)
+    changes.events = events
+    return number, changes
 
 
 def test_events_come_back_as_they_were_written(journal):

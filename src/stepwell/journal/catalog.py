@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from stepwell.asl.payload import dumps
 from stepwell.journal.store import Store
@@ -71,29 +71,19 @@ class Catalog:
             db.execute("INSERT OR REPLACE INTO machines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", machine)
 
     def machine(self, arn: str) -> MachineRow | None:
-        with self._store.reading() as db:
-            row = db.execute("SELECT * FROM machines WHERE arn = ?", (arn,)).fetchone()
-        return None if row is None else MachineRow(*row)
+        return self._store.row(MachineRow, "SELECT * FROM machines WHERE arn = ?", arn)
 
     def machines(self, after: str = "", limit: int = -1) -> list[MachineRow]:
         """By name; `after` is the name at which the page before has ended."""
         query = "SELECT * FROM machines WHERE name > ? ORDER BY name LIMIT ?"
-        with self._store.reading() as db:
-            return [MachineRow(*row) for row in db.execute(query, (after, limit))]
+        return self._store.rows(MachineRow, query, after, limit)
 
     def delete_machine(self, arn: str) -> None:
         """With its versions, aliases and tags. Definitions stay: executions refer to them."""
-        with self._store.transaction() as db:
-            db.execute("DELETE FROM machines WHERE arn = ?", (arn,))
-            db.execute("DELETE FROM versions WHERE machine = ?", (arn,))
-            db.execute("DELETE FROM aliases WHERE machine = ?", (arn,))
-            db.execute("DELETE FROM tags WHERE resource = ?", (arn,))
+        self._delete(arn, "machines WHERE arn", "versions WHERE machine", "aliases WHERE machine", _TAGS)
 
     def definition(self, digest: str) -> str:
-        with self._store.reading() as db:
-            row = db.execute("SELECT text FROM definitions WHERE hash = ?", (digest,)).fetchone()
-        text: str = row[0]
-        return text
+        return self._store.rows(str, "SELECT text FROM definitions WHERE hash = ?", digest)[0]
 
     # Versions
 
@@ -104,64 +94,49 @@ class Catalog:
 
     def versions(self, machine: str, before: int | None = None, limit: int = -1) -> list[VersionRow]:
         """The newest first; `before` is the number at which the page before has ended."""
-        query = (
-            "SELECT * FROM versions WHERE machine = ? AND number < coalesce(?, number + 1) ORDER BY number DESC LIMIT ?"
-        )
-        with self._store.reading() as db:
-            return [VersionRow(*row) for row in db.execute(query, (machine, before, limit))]
+        which = "machine = ? AND number < coalesce(?, number + 1) ORDER BY number DESC LIMIT ?"
+        return self._store.rows(VersionRow, f"SELECT * FROM versions WHERE {which}", machine, before, limit)
 
     def version(self, machine: str, number: int) -> VersionRow | None:
         query = "SELECT * FROM versions WHERE machine = ? AND number = ?"
-        with self._store.reading() as db:
-            row = db.execute(query, (machine, number)).fetchone()
-        return None if row is None else VersionRow(*row)
+        return self._store.row(VersionRow, query, machine, number)
 
     def delete_version(self, machine: str, number: int) -> None:
-        with self._store.transaction() as db:
-            db.execute("DELETE FROM versions WHERE machine = ? AND number = ?", (machine, number))
+        self._store.write("DELETE FROM versions WHERE machine = ? AND number = ?", machine, number)
 
     # Aliases
 
     def save_alias(self, alias: AliasRow) -> None:
         row = alias._replace(routes=dumps(alias.routes))  # type: ignore[arg-type]
-        with self._store.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO aliases VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._store.write("INSERT OR REPLACE INTO aliases VALUES (?, ?, ?, ?, ?, ?)", *row)
 
     def aliases(self, machine: str, after: str = "", limit: int = -1) -> list[AliasRow]:
         query = "SELECT * FROM aliases WHERE machine = ? AND name > ? ORDER BY name LIMIT ?"
-        with self._store.reading() as db:
-            return [_alias(row) for row in db.execute(query, (machine, after, limit))]
+        return self._store.rows(_alias, query, machine, after, limit)
 
     def alias(self, machine: str, name: str) -> AliasRow | None:
-        return next((alias for alias in self.aliases(machine) if alias.name == name), None)
+        return self._store.row(_alias, "SELECT * FROM aliases WHERE machine = ? AND name = ?", machine, name)
 
     def delete_alias(self, machine: str, name: str) -> None:
-        with self._store.transaction() as db:
-            db.execute("DELETE FROM aliases WHERE machine = ? AND name = ?", (machine, name))
+        self._store.write("DELETE FROM aliases WHERE machine = ? AND name = ?", machine, name)
 
     # Activities
 
     def save_activity(self, activity: ActivityRow) -> None:
-        with self._store.transaction() as db:
-            db.execute("INSERT INTO activities VALUES (?, ?, ?)", activity)
+        self._store.write("INSERT INTO activities VALUES (?, ?, ?)", *activity)
 
     def activities(self, after: str = "", limit: int = -1) -> list[ActivityRow]:
         query = "SELECT * FROM activities WHERE name > ? ORDER BY name LIMIT ?"
-        with self._store.reading() as db:
-            return [ActivityRow(*row) for row in db.execute(query, (after, limit))]
+        return self._store.rows(ActivityRow, query, after, limit)
 
     def activity(self, arn: str) -> ActivityRow | None:
-        with self._store.reading() as db:
-            row = db.execute("SELECT * FROM activities WHERE arn = ?", (arn,)).fetchone()
-        return None if row is None else ActivityRow(*row)
+        return self._store.row(ActivityRow, "SELECT * FROM activities WHERE arn = ?", arn)
 
     def has_activity(self, arn: str) -> bool:
         return self.activity(arn) is not None
 
     def delete_activity(self, arn: str) -> None:
-        with self._store.transaction() as db:
-            for delete in ("activities WHERE arn", "tags WHERE resource", "tasks WHERE activity"):
-                db.execute(f"DELETE FROM {delete} = ?", (arn,))
+        self._delete(arn, "activities WHERE arn", "tasks WHERE activity", _TAGS)
 
     # Tags
 
@@ -178,8 +153,16 @@ class Catalog:
         with self._store.reading() as db:
             return dict(db.execute("SELECT key, value FROM tags WHERE resource = ? ORDER BY key", (resource,)))
 
+    def _delete(self, arn: str, *where: str) -> None:
+        """From these tables, by the column in which each has the ARN."""
+        with self._store.transaction() as db:
+            for rows in where:
+                db.execute(f"DELETE FROM {rows} = ?", (arn,))
 
-def _alias(row: tuple[Any, ...]) -> AliasRow:
-    machine, name, description, routes, created, updated = row
+
+_TAGS = "tags WHERE resource"
+
+
+def _alias(machine: str, name: str, description: str | None, routes: str, created: int, updated: int) -> AliasRow:
     pairs = [(number, weight) for number, weight in json.loads(routes)]
     return AliasRow(machine, name, description, pairs, created, updated)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from stepwell.asl.payload import Payload, dumps
-from stepwell.engine.changes import Changes, RunChange
+from stepwell.engine.changes import Changes
 from stepwell.engine.events import Event
 from stepwell.engine.execution import RUNNING
 from stepwell.engine.tasks import is_activity
@@ -20,11 +20,6 @@ from stepwell.journal.prune import Pruner
 from stepwell.journal.runs import Runs
 from stepwell.journal.shelf import Shelf
 from stepwell.journal.store import Store
-
-_COLUMNS = (
-    "id, arn, machine, definition, role, status, input, output, error, cause, "
-    "started, stopped, redrives, redriven, last, owner, version, alias, revision, map_run, items"
-)
 
 
 class ExecutionRow(NamedTuple):
@@ -53,6 +48,8 @@ class ExecutionRow(NamedTuple):
     items: int | None = None  # how many a child has
 
 
+_COLUMNS = ", ".join(ExecutionRow._fields)
+
 # What is shown of an event, as it is kept: id, previous, time, type, name, payload's text, details' text.
 EventRow = tuple[int, int, int, str, str | None, str | None, str | None]
 
@@ -67,40 +64,7 @@ class InvocationRow(NamedTuple):
     mb: int | None
 
 
-class Save(NamedTuple):
-    """What one commit adds to one execution: its new events, and its row where that has changed."""
-
-    id: int
-    events: list[Event]
-    status: str
-    output: str | None
-    error: str | None
-    cause: str | None
-    stopped: int | None
-    redrives: int
-    redriven: int | None
-    started: int | None = None  # None: as it was
-    runs: Sequence[RunChange] = ()
-    offers: tuple[tuple[str, int], ...] = ()  # activities and the calls for which a worker is wanted
-
-
-def saved(number: int, changes: Changes) -> Save:
-    """What is to be saved of an execution that has changed."""
-    x = changes.execution
-    return Save(
-        number,
-        changes.events,
-        x.status,
-        None if x.output is None else x.output.text,
-        x.error,
-        x.cause,
-        None if x.status == RUNNING else changes.now,
-        x.redrives,
-        x.redriven_at or None,
-        x.started_at,
-        changes.runs,
-        tuple((each.resource, each.call) for each in changes.invocations if is_activity(each.resource)),
-    )
+Decided = Sequence[tuple[int, Changes]]  # of executions, by their ids
 
 
 class Journal:
@@ -126,10 +90,9 @@ class Journal:
     def _check_notes(self) -> None:
         """What an owner has noted as saved is there: else the file is an old one, or the -wal beside it was lost."""
         for number, last in notes(self.folder):
-            with self._store.reading() as db:
-                row = db.execute("SELECT last FROM executions WHERE id = ?", (number,)).fetchone()
-                newest = db.execute("SELECT coalesce(max(id), 0) FROM executions").fetchone()[0]
-            if row[0] < last if row else number > newest:
+            known = self._store.row(int, "SELECT last FROM executions WHERE id = ?", number)
+            newest = self._store.rows(int, "SELECT coalesce(max(id), 0) FROM executions")[0]
+            if number > newest if known is None else known < last:
                 raise self._store.damaged(f"event {last} of execution {number} was saved and is gone")
 
     def together(self) -> AbstractContextManager[None]:
@@ -144,63 +107,58 @@ class Journal:
             if db.execute("SELECT 1 FROM executions WHERE arn = ?", (row.arn,)).fetchone():
                 raise ExecutionAlreadyExists(f"Execution Already Exists: '{row.arn}'")
             marks = ", ".join("?" * (len(row) - 1))
-            cursor = db.execute(f"INSERT INTO executions ({_COLUMNS[4:]}) VALUES ({marks})", row[1:])
+            cursor = db.execute(f"INSERT INTO executions ({_COLUMNS.removeprefix('id, ')}) VALUES ({marks})", row[1:])
             number = cursor.lastrowid or 0
             db.executemany(_INSERT_EVENT, _rows(number, events))
         return number
 
-    def commit(self, owner: str, saves: list[Save], invocations: Iterable[tuple[int, InvocationRow]] = ()) -> None:
+    def commit(self, owner: str, decided: Decided, invocations: Iterable[tuple[int, InvocationRow]] = ()) -> None:
         """Save what the owner's executions have come to, all in one transaction. OwnershipLost: nothing is saved."""
-        rows = [(*save[2:10], save.events[-1].id if save.events else None, owner, save.id, owner) for save in saves]
+        rows = [(*_outcome(changes), owner, number, owner) for number, changes in decided]
         with self._store.transaction() as db:
-            if saves and db.executemany(_CHANGE_ROW, rows).rowcount < len(rows):
+            if rows and db.executemany(_CHANGE_ROW, rows).rowcount < len(rows):
                 raise OwnershipLost
-            db.executemany(_INSERT_EVENT, [row for save in saves for row in _rows(save.id, save.events)])
-            for save in saves:
-                for change in save.runs:
-                    self.runs.change(db, save.id, change, save.events[-1].time)
-                for activity, call in save.offers:
-                    db.execute("INSERT INTO tasks VALUES (NULL, ?, ?, ?)", (activity, save.id, call))
+            db.executemany(_INSERT_EVENT, [row for number, each in decided for row in _rows(number, each.events)])
+            for number, changes in decided:
+                for change in changes.runs:
+                    self.runs.change(db, number, change, changes.now)
+                wanted = [call for call in changes.invocations if is_activity(call.resource)]
+                offers = [(call.resource, number, call.call) for call in wanted]
+                db.executemany("INSERT INTO tasks VALUES (NULL, ?, ?, ?)", offers)
             noted = [(number, *row) for number, row in invocations]
             db.executemany("INSERT OR REPLACE INTO invocations VALUES (?, ?, ?, ?, ?, ?)", noted)
 
     def reopen(self, number: int, owner: str) -> bool:
         """An ended execution is to be redriven by `owner`; False if it is running."""
-        with self._store.transaction() as db:
-            change = (
-                "UPDATE executions SET status = 'RUNNING', stopped = NULL, owner = ? "
-                "WHERE id = ? AND status <> 'RUNNING'"
-            )
-            return db.execute(change, (owner, number)).rowcount == 1
+        change = (
+            "UPDATE executions SET status = 'RUNNING', stopped = NULL, owner = ? "
+            "WHERE id = ? AND status <> 'RUNNING' RETURNING id"
+        )
+        return bool(self._store.write(change, owner, number))
 
     def owned_by(self, owner: str) -> bool:
         """Whether an execution that is under way still names this owner."""
-        with self._store.reading() as db:
-            query = "SELECT 1 FROM executions WHERE owner = ? AND status = 'RUNNING' LIMIT 1"
-            return db.execute(query, (owner,)).fetchone() is not None
+        query = "SELECT id FROM executions WHERE owner = ? AND status = 'RUNNING' LIMIT 1"
+        return bool(self._store.rows(int, query, owner))
 
     def take_over(self, number: int, old: str, new: str) -> bool:
         """Make `new` the owner of an execution if it is still `old`'s; whether it is now."""
-        with self._store.transaction() as db:
-            change = "UPDATE executions SET owner = ? WHERE id = ? AND owner = ?"
-            return db.execute(change, (new, number, old)).rowcount == 1
+        change = "UPDATE executions SET owner = ? WHERE id = ? AND owner = ? RETURNING id"
+        return bool(self._store.write(change, new, number, old))
 
     def strangers(self, owner: str) -> list[str]:
         """The other owners that executions under way name."""
-        with self._store.reading() as db:
-            query = "SELECT DISTINCT owner FROM executions WHERE status = 'RUNNING' AND owner <> ?"
-            return [row[0] for row in db.execute(query, (owner,))]
+        query = "SELECT DISTINCT owner FROM executions WHERE status = 'RUNNING' AND owner <> ?"
+        return self._store.rows(str, query, owner)
 
     def inherit(self, old: str, new: str) -> list[int]:
         """Make `new` the owner of all that is under way and names `old`; which that is."""
-        with self._store.transaction() as db:
-            change = "UPDATE executions SET owner = ? WHERE owner = ? AND status = 'RUNNING' RETURNING id"
-            return [row[0] for row in db.execute(change, (new, old)).fetchall()]
+        change = "UPDATE executions SET owner = ? WHERE owner = ? AND status = 'RUNNING' RETURNING id"
+        return [row[0] for row in self._store.write(change, new, old)]
 
     def post(self, number: int, kind: str, body: dict[str, Any]) -> None:
         """Put a wish into the inbox of an execution's owner."""
-        with self._store.transaction() as db:
-            db.execute("INSERT INTO inbox (execution, kind, body) VALUES (?, ?, ?)", (number, kind, dumps(body)))
+        self._store.write("INSERT INTO inbox (execution, kind, body) VALUES (?, ?, ?)", number, kind, dumps(body))
         self._posted += 1
 
     def collect(self, numbers: Iterable[int]) -> list[tuple[int, str, dict[str, Any]]]:
@@ -232,9 +190,7 @@ class Journal:
         """The frame that waits for a call; None if none does, or its answer is in the inbox."""
         if execution.status != RUNNING:
             return None
-        with self._store.reading() as db:
-            row = db.execute(_AWAITS, {"x": execution.id, "call": call}).fetchone()
-        return None if row is None else row[0]
+        return self._store.row(int, _AWAITS, execution.id, call)
 
     # Reading
 
@@ -274,9 +230,7 @@ class Journal:
         which = "map_run IS NULL" if map_run is None else "status <> 'PENDING'"
         where = " AND ".join([which, *(text for text, _ in chosen)])
         query = f"SELECT {_COLUMNS} FROM executions WHERE {where} ORDER BY id DESC LIMIT ?"
-        with self._store.reading() as db:
-            rows = db.execute(query, (*(value for _, value in chosen), limit)).fetchall()
-        return [ExecutionRow(*row) for row in rows]
+        return self._store.rows(ExecutionRow, query, *(value for _, value in chosen), limit)
 
     def events(self, number: int) -> list[Event]:
         """All events of an execution and the facts beside them, in order."""
@@ -314,9 +268,8 @@ class Journal:
                 raise self._store.damaged(f"event {row[0]} of execution {number} is not what was written")
 
     def invocations(self, number: int) -> list[InvocationRow]:
-        query = "SELECT call, request, log, ms, mb FROM invocations WHERE execution = ? ORDER BY call"
-        with self._store.reading() as db:
-            return [InvocationRow(*row) for row in db.execute(query, (number,))]
+        query = f"SELECT {', '.join(InvocationRow._fields)} FROM invocations WHERE execution = ? ORDER BY call"
+        return self._store.rows(InvocationRow, query, number)
 
     def version(self) -> tuple[int, int]:
         """Changes when another process has written, or this one into an inbox."""
@@ -324,27 +277,33 @@ class Journal:
             return db.execute("PRAGMA data_version").fetchone()[0], self._posted
 
     def _one(self, condition: str, value: str | int) -> ExecutionRow | None:
-        with self._store.reading() as db:
-            row = db.execute(f"SELECT {_COLUMNS} FROM executions WHERE {condition}", (value,)).fetchone()
-        return None if row is None else ExecutionRow(*row)
+        return self._store.row(ExecutionRow, f"SELECT {_COLUMNS} FROM executions WHERE {condition}", value)
 
 
 _SHOWN = "id, previous, time, type, name, payload, details, sum"
 # A call is waited for until its frame has any event but those of its way, or an answer to it is kept or in the inbox.
 _AWAITS = """
-    SELECT frame FROM events AS own WHERE execution = :x AND id = :call AND part = 0 AND type GLOB '*Scheduled'
+    SELECT frame FROM events AS own WHERE execution = ?1 AND id = ?2 AND part = 0 AND type GLOB '*Scheduled'
     AND NOT EXISTS (
-        SELECT 1 FROM events WHERE execution = :x AND (id, part) > (:call, 0) AND frame = own.frame
+        SELECT 1 FROM events WHERE execution = ?1 AND (id, part) > (?2, 0) AND frame = own.frame
         AND type NOT IN ('TaskStarted', 'TaskSubmitted', 'ActivityStarted', 'Heartbeat'))
     AND NOT EXISTS (
-        SELECT 1 FROM inbox WHERE execution = :x AND kind = 'answer' AND json_extract(body, '$.call') = :call)
+        SELECT 1 FROM inbox WHERE execution = ?1 AND kind = 'answer' AND json_extract(body, '$.call') = ?2)
 """
 _EVENT = "id, previous, time, type, name, payload, details, sum, part, frame"
 _CHANGE_ROW = (
     "UPDATE executions SET status = ?, output = ?, error = ?, cause = ?, stopped = ?, redrives = ?, redriven = ?, "
-    "started = coalesce(?, started), last = coalesce(?, last), owner = ? WHERE id = ? AND owner IN (?, '')"
+    "started = ?, last = ?, owner = ? WHERE id = ? AND owner IN (?, '')"
 )
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def _outcome(changes: Changes) -> tuple[Any, ...]:
+    """What an execution's row says of it, once it has changed."""
+    x = changes.execution
+    output = None if x.output is None else x.output.text
+    stopped = None if x.status == RUNNING else changes.now
+    return x.status, output, x.error, x.cause, stopped, x.redrives, x.redriven_at or None, x.started_at, x.id
 
 
 def _rows(number: int, events: list[Event]) -> list[tuple[Any, ...]]:

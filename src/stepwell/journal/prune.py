@@ -40,8 +40,7 @@ class Pruner:
 
     def ended(self, machine: str | None, before: int | None, keep: int, statuses: Sequence[str] = ()) -> list[Ended]:
         """What ended before `before`, but for the newest `keep` of each machine; children go with their parents."""
-        with self._store.reading() as db:
-            found = [Ended(*row) for row in db.execute(_ENDED, (machine, before, keep))]
+        found = self._store.rows(Ended, _ENDED, machine, before, keep)
         return [each for each in found if not statuses or each.status in statuses]
 
     def forget(self, numbers: Sequence[int]) -> set[str]:

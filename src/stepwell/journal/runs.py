@@ -15,7 +15,6 @@ _KEY = "execution = ? AND event = ?"
 # A child that has not been started, or not again. AWS calls only the second by a name.
 PENDING, PENDING_REDRIVE = "PENDING", "PENDING_REDRIVE"
 
-
 PAGE = 500
 
 
@@ -116,16 +115,14 @@ class Runs:
 
     def limit(self, run: RunRow) -> None:
         """Other limits from now on."""
-        with self._store.transaction() as db:
-            set_ = "concurrency = ?, tolerated_count = ?, tolerated_percentage = ?"
-            limits = (run.concurrency, run.tolerated_count, run.tolerated_percentage)
-            db.execute(f"UPDATE map_runs SET {set_} WHERE id = ?", (*limits, run.id))
+        limits = run.concurrency, run.tolerated_count, run.tolerated_percentage
+        change = "UPDATE map_runs SET concurrency = ?, tolerated_count = ?, tolerated_percentage = ? WHERE id = ?"
+        self._store.write(change, *limits, run.id)
 
     def take_over(self, run: int, owner: str) -> list[tuple[int, int]]:
         """The children under way belong to `owner` from now on; which they are, each with its items."""
-        with self._store.transaction() as db:
-            change = "UPDATE executions SET owner = ? WHERE map_run = ? AND status = 'RUNNING' RETURNING id, items"
-            return db.execute(change, (owner, run)).fetchall()
+        change = "UPDATE executions SET owner = ? WHERE map_run = ? AND status = 'RUNNING' RETURNING id, items"
+        return self._store.write(change, owner, run)
 
     # Reading
 
@@ -146,8 +143,7 @@ class Runs:
     def counts(self, run: int) -> dict[str, tuple[int, int]]:
         """By status: how many children, and how many items they have."""
         query = "SELECT status, count(*), sum(items) FROM executions WHERE map_run = ? GROUP BY status"
-        with self._store.reading() as db:
-            return {row[0]: row[1:] for row in db.execute(query, (run,))}
+        return dict(self._store.rows(lambda status, children, items: (status, (children, items)), query, run))
 
     def waiting(self, run: int, status: str, after: int) -> list[ChildRow]:
         """The next children that are to be started (PENDING) or started again (PENDING_REDRIVE), in order."""
@@ -158,14 +154,11 @@ class Runs:
         return self._children("+map_run = ? AND id > ?", run, after)
 
     def _children(self, condition: str, *values: Any) -> list[ChildRow]:
-        columns = ", ".join(ChildRow._fields)
-        with self._store.reading() as db:
-            found = db.execute(f"SELECT {columns} FROM executions WHERE {condition} ORDER BY id LIMIT {PAGE}", values)
-            return [ChildRow(*row) for row in found]
+        chosen = f"FROM executions WHERE {condition} ORDER BY id LIMIT {PAGE}"
+        return self._store.rows(ChildRow, f"SELECT {', '.join(ChildRow._fields)} {chosen}", *values)
 
     def _some(self, condition: str, *values: Any) -> list[RunRow]:
-        with self._store.reading() as db:
-            return [RunRow(*row) for row in db.execute(f"SELECT * FROM map_runs WHERE {condition}", values)]
+        return self._store.rows(RunRow, f"SELECT * FROM map_runs WHERE {condition}", *values)
 
 
 # With the definition and the role of the parent.

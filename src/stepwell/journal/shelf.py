@@ -28,29 +28,21 @@ class Shelf:
             db.executemany("INSERT OR REPLACE INTO functions VALUES (?, ?, ?, ?)", rows)
 
     def function(self, name: str, version: int = LATEST) -> FunctionRow | None:
-        query = "SELECT * FROM functions WHERE name = ? AND version = ?"
-        with self._store.reading() as db:
-            row = db.execute(query, (name, version)).fetchone()
-        return None if row is None else _row(row)
+        return self._store.row(_row, "SELECT * FROM functions WHERE name = ? AND version = ?", name, version)
 
-    def functions(self, after: str = "", limit: int = -1) -> list[FunctionRow]:
+    def functions(self) -> list[FunctionRow]:
         """$LATEST of each, by name."""
-        query = "SELECT * FROM functions WHERE version = 0 AND name > ? ORDER BY name LIMIT ?"
-        with self._store.reading() as db:
-            return [_row(row) for row in db.execute(query, (after, limit))]
+        return self._store.rows(_row, "SELECT * FROM functions WHERE version = ? ORDER BY name", LATEST)
 
     def versions(self, name: str | None = None) -> list[FunctionRow]:
         """All versions of one function, or of all, $LATEST first."""
         query = "SELECT * FROM functions WHERE name = coalesce(?, name) ORDER BY name, version"
-        with self._store.reading() as db:
-            return [_row(row) for row in db.execute(query, (name,))]
+        return self._store.rows(_row, query, name)
 
     def delete(self, name: str, version: int | None = None) -> None:
         """One version; without one, the function with all of them."""
-        with self._store.transaction() as db:
-            query = "DELETE FROM functions WHERE name = ? AND version = coalesce(?, version)"
-            db.execute(query, (name, version))
+        self._store.write("DELETE FROM functions WHERE name = ? AND version = coalesce(?, version)", name, version)
 
 
-def _row(row: tuple[Any, ...]) -> FunctionRow:
-    return FunctionRow(row[0], row[1], json.loads(row[2]), row[3])
+def _row(name: str, version: int, settings: str, folder: str) -> FunctionRow:
+    return FunctionRow(name, version, json.loads(settings), folder)

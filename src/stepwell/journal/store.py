@@ -1,9 +1,10 @@
 """The SQLite file: opened once, written in whole transactions, its refusals turned into clear errors."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from stepwell.errors import JournalError
 
@@ -18,6 +19,9 @@ _REFUSALS = (sqlite3.Error, UnicodeDecodeError)
 # How a transaction begins, ends, and is undone.
 _WHOLE = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
 _PART = ("SAVEPOINT part", "RELEASE part", ("ROLLBACK TO part", "RELEASE part"))
+
+
+Row = TypeVar("Row")
 
 
 class Store:
@@ -101,6 +105,20 @@ class Store:
             yield self.connection
         except _REFUSALS as error:
             raise self.refusal(error) from None
+
+    def rows(self, kind: Callable[..., Row], query: str, *values: Any) -> list[Row]:
+        """All that a query finds; `kind` makes something of the columns of each."""
+        with self.reading() as db:
+            return [kind(*row) for row in db.execute(query, values)]
+
+    def row(self, kind: Callable[..., Row], query: str, *values: Any) -> Row | None:
+        """The first that it finds."""
+        return next(iter(self.rows(kind, query, *values)), None)
+
+    def write(self, statement: str, *values: Any) -> list[Any]:
+        """One statement in a transaction of its own; what it is RETURNING."""
+        with self.transaction() as db:
+            return db.execute(statement, values).fetchall()
 
     def close(self) -> None:
         self.connection.close()
