@@ -71,17 +71,17 @@ def test_after_the_end_nobody_is_left_waiting(engine):
 
 
 def test_a_fault_in_one_execution_leaves_the_others(engine, monkeypatch):
-    from stepwell import worker
+    from stepwell.engine import advance as decisions
 
-    real, faults = worker.advance, []
+    real, faults = decisions.advance, []
     broken = start(engine, make(engine))
 
-    def advance(execution, now, random, changes=None):
+    def advance(execution, now):
         if execution.arn == broken:
             raise ZeroDivisionError
-        return real(execution, now, random, changes)
+        return real(execution, now)
 
-    monkeypatch.setattr(worker, "advance", advance)
+    monkeypatch.setattr(decisions, "advance", advance)
     engine.worker.on_fault = lambda number, fault: faults.append((number, type(fault)))
     good = start(engine, make(engine))
     engine.worker.run(lambda: True)

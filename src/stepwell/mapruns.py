@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from itertools import islice
-from random import Random
 from typing import Any, Protocol
 
 from stepwell.asl.dataflow import check_size
@@ -66,8 +65,8 @@ class Active:
 class MapRuns:
     """Those whose parents this worker owns. The loop's thread uses it; what reads or writes has a thread of its own."""
 
-    def __init__(self, journal: Journal, loop: Loop, owner: str, call: Call, random: Random) -> None:
-        self._journal, self._loop, self._owner, self._call, self._random = journal, loop, owner, call, random
+    def __init__(self, journal: Journal, loop: Loop, owner: str, call: Call) -> None:
+        self._journal, self._loop, self._owner, self._call = journal, loop, owner, call
         self._active: dict[int, Active] = {}
         self._run_of: dict[int, Active] = {}  # by its child
 
@@ -81,12 +80,12 @@ class MapRuns:
             for child in list(run.tally.live) if run else ():
                 self._loop.halt(child)
         elif frame is not None:
-            self._open(row, frame, change.plan or plan_of(x, frame, self._random))
+            self._open(row, frame, change.plan or plan_of(x, frame))
 
     def resume(self, parent: int, x: Execution, frame: Frame) -> None:
         """After a crash."""
         if frame.run is not None:
-            self._open(self._journal.runs.of(parent, frame.run.id), frame, plan_of(x, frame, self._random))
+            self._open(self._journal.runs.of(parent, frame.run.id), frame, plan_of(x, frame))
 
     def ended(self, child: int, status: str) -> None:
         run = self._run_of.pop(child, None)

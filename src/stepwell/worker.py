@@ -7,37 +7,22 @@ from contextlib import contextmanager
 from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
 from random import Random
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from stepwell.asl.machine import Machine, parse_machine
 from stepwell.asl.payload import Payload
-from stepwell.engine.advance import (
-    advance,
-    alive,
-    answer,
-    fold,
-    map_ended,
-    pending,
-    redrive,
-    start,
-    stop,
-    submitted,
-    tell,
-    tick,
-    told,
-)
+from stepwell.engine import advance as engine
 from stepwell.engine.changes import Changes, Invocation, Reply, Timer
 from stepwell.engine.events import Event
 from stepwell.engine.execution import RUNNING, Execution
 from stepwell.engine.frames import MAPPING, Frame
 from stepwell.engine.mapruns import machine_within
-from stepwell.engine.tasks import CALLBACK, is_activity
+from stepwell.engine.tasks import CALLBACK, is_activity, uuid_of
 from stepwell.errors import JournalError, ServiceStopped
 from stepwell.journal.journal import ExecutionRow, InvocationRow, Journal
 from stepwell.journal.owners import Owner, claim_dead
 from stepwell.journal.runs import PENDING
 from stepwell.mapruns import MapRuns
-from stepwell.resources.functions import request_id
 from stepwell.resources.hands import Hands, Step, Work
 
 POLL = 0.05  # seconds until a wish in the inbox is noticed
@@ -45,6 +30,7 @@ SHARE = 0.02  # seconds of advancing that one commit saves at most
 CHORES = 1.0  # seconds between two rounds of chores
 
 T = TypeVar("T")
+Given = ParamSpec("Given")
 Observer = Callable[[Execution, list[Event]], None]
 
 
@@ -104,11 +90,11 @@ class Worker:
         self.chores: Callable[[], None] | None = None  # what is to be done now and then, also under load
         self.on_fault: Callable[[int, Exception], None] | None = None  # an execution that breaks us is put aside
         self._random = Random()  # noqa: S311  (jitter and States.MathRandom)
-        self._runs = MapRuns(journal, self, owner.name, hands.call, self._random)
+        self._runs = MapRuns(journal, self, owner.name, hands.call)
         self._machines: dict[tuple[str, str], Machine] = {}
         self._owned: dict[int, Execution] = {}
         self._timers: list[tuple[float, int, Timer]] = []
-        self._ready: dict[int, Execution] = {}  # those that have something to do at once, in turn
+        self._ready: dict[int, None] = {}  # those that have something to do at once, in turn
         self._ended: dict[int, list[Callable[[], None]]] = {}
         self._news: SimpleQueue[News | Question] = SimpleQueue()
         self._questions: list[Question] = []
@@ -126,13 +112,11 @@ class Worker:
         row = self._journal.execution_by_id(number)
         if row is None or row.owner != self._owner.name or row.status != RUNNING or number in self._owned:
             return
-        execution = fold(self._blank(row), self._journal.events(number))
-        self._owned[number] = execution
-        now = self._now()
+        execution = self._owned[number] = engine.fold(self._blank(row), self._journal.events(number))
         if execution.status != RUNNING:  # a redrive was asked for, and nobody has begun it
-            self._keep(number, redrive(execution, now))
+            self._decide(number, engine.redrive)
             return
-        timers, calling = pending(execution)
+        timers, calling = engine.pending(execution)
         for timer in timers:
             heappush(self._timers, (timer.due, number, timer))
         if row.map_run is not None and self._journal.runs.by_id(row.map_run).status != RUNNING:
@@ -151,19 +135,18 @@ class Worker:
         reply = Reply(frame.call, frame.number, None)
         if is_activity(resource) or (frame.submitted is not None and resource.endswith(CALLBACK)):
             if frame.due != frame.limit:  # nobody could send a heartbeat while there was no owner
-                self._keep(number, alive(execution, reply, self._now()))
+                self._decide(number, engine.alive, reply)
             return
         lost = self._hands.lost(resource)
         if frame.told is not None:
-            self._keep(number, answer(execution, told(frame), self._now(), self._random))
+            self._decide(number, engine.answer, engine.told(frame))
         elif frame.submitted is not None or lost is None:
             event = self._journal.event(number, frame.call)
             done = None if frame.submitted is None else frame.submitted.text
             work = Work(execution.arn, resource, event.payload.text if event.payload else "{}", "", done, event.time)
             self._call(number, reply, work)
         else:
-            gone = reply._replace(error=lost.error, cause=lost.cause, lost=True)
-            self._keep(number, answer(execution, gone, self._now(), self._random))
+            self._decide(number, engine.answer, reply._replace(error=lost.error, cause=lost.cause, lost=True))
 
     def take_over(self, row: ExecutionRow) -> bool:
         """Become the owner of an execution whose owner has died; False while that one lives."""
@@ -196,7 +179,7 @@ class Worker:
             if row.map_run is not None:
                 machine = machine_within(machine, self._journal.runs.by_id(row.map_run).state) or machine
             self._machines[row.definition, row.machine] = machine
-        execution = Execution(row.arn, row.machine, row.role, machine)
+        execution = Execution(row.arn, row.machine, row.role, machine, self._random)
         execution.knows = self._journal.catalog.has_activity
         if ":express:" in row.arn:  # its ARN ends with something unique after the name
             execution.name = row.arn.split(":")[-2]
@@ -209,25 +192,20 @@ class Worker:
 
     def launch(self, row: ExecutionRow) -> None:
         """Start a map run's child, or start it again."""
-        now = self._now()
         with self.guarded(row.id):
             execution = self._owned[row.id] = self._blank(row)
             if row.status == PENDING:
-                changes = start(execution, row.input, now)
+                self._decide(row.id, engine.start, row.input, go_on=True)
             else:
-                changes = redrive(fold(execution, self._journal.events(row.id)), now)
-            self._keep(row.id, advance(execution, now, self._random, changes))
+                engine.fold(execution, self._journal.events(row.id))
+                self._decide(row.id, engine.redrive)
 
     def halt(self, number: int) -> None:
         """Stop a child that nobody waits for any more."""
-        if number in self._owned:
-            self._keep(number, stop(self._owned[number], None, None, self._now()))
+        self._decide(number, engine.stop, None, None)
 
     def map_run_ended(self, parent: int, reply: Reply) -> None:
-        execution = self._owned.get(parent)
-        if execution is not None:
-            with self.guarded(parent):
-                self._keep(parent, map_ended(execution, reply, self._now(), self._random))
+        self._decide(parent, engine.map_ended, reply)
 
     # The loop
 
@@ -320,14 +298,12 @@ class Worker:
         if isinstance(news, Question):
             self._questions.append(news)
             return
-        step, execution = news.step, self._owned.get(news.id)
+        step = news.step
         if step.log:
             row = InvocationRow(news.reply.call, news.request, step.log, step.ms, step.mb)
             self._invocations.append((news.id, row))
-        if step.kind != "began" and execution is not None:
-            come = answer if step.kind == "ended" else submitted
-            with self.guarded(news.id):
-                self._keep(news.id, come(execution, news.reply, self._now(), self._random))
+        if step.kind != "began":
+            self._decide(news.id, engine.answer if step.kind == "ended" else engine.submitted, news.reply)
 
     def _read_inbox(self) -> None:
         version = self._journal.version()
@@ -337,51 +313,57 @@ class Worker:
         for number, kind, body in self._journal.collect(self._owned):
             if kind == "limits":
                 self._runs.limited(body["run"])
-                continue
-            with self.guarded(number):
-                self._keep(number, self._granted(self._owned[number], kind, body))
+            elif kind == "stop":
+                self._decide(number, engine.stop, body.get("error"), body.get("cause"))
+            else:
+                self._hear(number, kind, body)
 
-    def _granted(self, execution: Execution, kind: str, body: dict[str, Any]) -> Changes:
-        """What a wish from the inbox comes to: a stop, or word from whoever works on a task."""
-        now, error, cause = self._now(), body.get("error"), body.get("cause")
-        if kind == "stop":
-            return stop(execution, error, cause, now)
+    def _hear(self, number: int, kind: str, body: dict[str, Any]) -> None:
+        """Word from whoever works on a task."""
         result = Payload.parse(body["output"]) if "output" in body else None
-        reply = Reply(body["call"], body["frame"], result, error, cause)
+        reply = Reply(body["call"], body["frame"], result, body.get("error"), body.get("cause"))
         if kind == "answer":
-            return tell(execution, reply, now, self._random)
-        return alive(execution, reply, now, body.get("worker"), begins=kind == "begin")
+            self._decide(number, engine.tell, reply)
+        else:
+            self._decide(number, engine.alive, reply, body.get("worker"), begins=kind == "begin")
 
     def _fire_timers(self) -> None:
         now = self._clock()
         while self._timers and self._timers[0][0] <= now:
             _, number, timer = heappop(self._timers)
-            execution = self._owned.get(number)
-            if execution is not None:
-                with self.guarded(number):
-                    self._keep(number, tick(execution, timer, self._now(), self._random))
+            self._decide(number, engine.tick, timer)
 
     def _advance(self, until: float) -> None:
         """Each in its turn, until all wait for something or the time of this commit is used up."""
         while self._ready:
             number = next(iter(self._ready))
-            execution = self._ready.pop(number)
-            with self.guarded(number):
-                self._keep(number, advance(execution, self._now(), self._random))
+            del self._ready[number]
+            self._decide(number, engine.advance)
             if self._clock() > until:
                 return
 
-    def _keep(self, number: int, changes: Changes) -> None:
-        self._unsaved.append((number, changes))
-        self._queue(number, changes.execution)
-        if changes.execution.status != RUNNING:
-            self._runs.ended(number, changes.execution.status)
+    def _decide(
+        self,
+        number: int,
+        decide: Callable[Concatenate[Execution, int, Given], Changes],
+        *given: Given.args,
+        **named: Given.kwargs,
+    ) -> None:
+        """Let the engine decide something about an execution, if it is owned and under way."""
+        execution = self._owned.get(number)
+        if execution is None:
+            return
+        with self.guarded(number):
+            self._unsaved.append((number, decide(execution, self._now(), *given, **named)))
+            self._queue(number, execution)
+            if execution.status != RUNNING:
+                self._runs.ended(number, execution.status)
 
     def _queue(self, number: int, execution: Execution) -> None:
         """Put it at the end of those that have something to do, if it has."""
         self._ready.pop(number, None)
         if execution.ready and execution.status == RUNNING:
-            self._ready[number] = execution
+            self._ready[number] = None
 
     @contextmanager
     def guarded(self, number: int) -> Iterator[None]:
@@ -411,7 +393,7 @@ class Worker:
         for timer in changes.timers:
             heappush(self._timers, (timer.due, number, timer))
         for call in changes.cancelled:
-            self._hands.cancel(request_id(execution.arn, call))
+            self._hands.cancel(uuid_of(execution.arn, call))
         for invocation in changes.invocations:
             self._invoke(number, execution.arn, invocation)
         if self.observer is not None and changes.events:
@@ -431,7 +413,7 @@ class Worker:
 
     def _call(self, number: int, reply: Reply, work: Work) -> None:
         """In a thread of its own: make the call, hand what comes of it to the loop."""
-        work = work._replace(request=request_id(work.execution, reply.call))
+        work = work._replace(request=uuid_of(work.execution, reply.call))
 
         def perform() -> None:
             for step in self._hands.perform(work):

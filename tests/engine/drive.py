@@ -23,38 +23,40 @@ Answer = tuple[Any, str | None, str | None]  # result, error, cause
 class Drive:
     """One execution and everything that has happened to it."""
 
+    chance: type[Random] = Random
+
     def __init__(self, definition: dict[str, Any], input_: Any = None, now: int = 1_000_000) -> None:
         self.machine = parse_machine(json.dumps(definition))
-        self.x = Execution(ARN, MACHINE, "role", self.machine)
+        self.random = self.chance(1)
+        self.x = Execution(ARN, MACHINE, "role", self.machine, self.random)
         self.now = now
         self.events: list[Event] = []
         self.calls: list[Invocation] = []
         self.timers: list[Timer] = []
         self.cancelled: list[int] = []
         self.runs: list[RunChange] = []  # map runs under way
-        self.random = Random(1)
-        self._take(start(self.x, json.dumps({} if input_ is None else input_), now))
+        self._take(start(self.x, now, json.dumps({} if input_ is None else input_)))
         self.go()
 
     def go(self) -> "Drive":
         """Advance until nothing is left to do at once."""
-        self._take(advance(self.x, self.now, self.random))
+        self._take(advance(self.x, self.now))
         while self.x.ready and self.x.status == RUNNING:
-            self._take(advance(self.x, self.now, self.random))
+            self._take(advance(self.x, self.now))
         return self
 
     def answer(self, result: Any = None, error: str | None = None, cause: str | None = None, at: int = 0) -> "Drive":
         """Answer the call that has waited longest (or the one at that place)."""
         call = self.calls.pop(at)
         payload = None if error is not None else Payload.of(result)
-        self._take(answer(self.x, Reply(call.call, call.frame, payload, error, cause), self.now, self.random))
+        self._take(answer(self.x, self.now, Reply(call.call, call.frame, payload, error, cause)))
         return self.go()
 
     def end_run(self, result: Any = None, error: str | None = None, cause: str | None = None) -> "Drive":
         """Answer the map run that has waited longest."""
         run = self.runs[0]
         payload = None if error is not None else Payload.of(result)
-        self._take(map_ended(self.x, Reply(run.run.id, run.frame, payload, error, cause), self.now, self.random))
+        self._take(map_ended(self.x, self.now, Reply(run.run.id, run.frame, payload, error, cause)))
         return self.go()
 
     def until_due(self) -> "Drive":
@@ -62,11 +64,11 @@ class Drive:
         self.timers.sort()
         timer = self.timers.pop(0)
         self.now = max(self.now, int(timer.due * 1000))
-        self._take(tick(self.x, timer, self.now, self.random))
+        self._take(tick(self.x, self.now, timer))
         return self.go()
 
     def stop(self) -> "Drive":
-        self._take(stop(self.x, "Stopped", "by hand", self.now))
+        self._take(stop(self.x, self.now, "Stopped", "by hand"))
         return self
 
     def redrive(self) -> "Drive":
@@ -75,7 +77,9 @@ class Drive:
 
     def refold(self, events: list[Event] | None = None) -> Execution:
         """The execution as a new process would find it."""
-        return fold(Execution(ARN, MACHINE, "role", self.machine), self.events if events is None else events)
+        return fold(
+            Execution(ARN, MACHINE, "role", self.machine, self.random), self.events if events is None else events
+        )
 
     def types(self) -> list[str]:
         return [event.type for event in self.events if not event.part]

@@ -18,8 +18,7 @@ class Callback(Drive):
         call = self.calls[0]
         payload = None if error or decide is alive else Payload.of(result)
         reply = Reply(call.call, call.frame, payload, error)
-        arguments = (self.now,) if decide is alive else (self.now, self.random)
-        self._take(decide(self.x, reply, *arguments, **more))
+        self._take(decide(self.x, self.now, reply, **more))
         return self.go()
 
 

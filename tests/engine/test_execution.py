@@ -90,7 +90,7 @@ def test_a_fold_of_any_whole_state_goes_on_to_the_same_end(cut):
     events = whole.events[:cut]
     if not events[-1].type.endswith(("Entered", "Started")):
         return  # no commit ends here
-    x = fold(Execution(ARN, MACHINE, "role", whole.machine), events)
+    x = fold(Execution(ARN, MACHINE, "role", whole.machine, whole.random), events)
     again = Drive.__new__(Drive)
     again.__dict__.update(whole.__dict__ | {"x": x, "events": list(events), "calls": [], "timers": [], "cancelled": []})
     again.go()
@@ -110,5 +110,5 @@ def test_a_call_that_was_lost_with_its_engine_is_retried_at_once() -> None:
     for lost, seconds in ((True, 0), (False, 2)):
         drive = Drive(machine(T=task(Retry=RETRY)))
         call = drive.calls.pop()
-        changes = answer(drive.x, Reply(call.call, 0, None, "Lambda.Unknown", "", lost), drive.now, drive.random)
+        changes = answer(drive.x, drive.now, Reply(call.call, 0, None, "Lambda.Unknown", "", lost))
         assert [timer.due for timer in changes.timers] == [drive.now / 1000 + seconds]

@@ -69,11 +69,11 @@ def test_a_fold_finds_the_run_where_it_is() -> None:
 def test_what_nobody_waits_for_changes_nothing() -> None:
     drive = Drive(machine(M=mapped()), [1])
     before = len(drive.events)
-    assert map_ended(drive.x, Reply(99, 0, Payload.of([])), drive.now, drive.random).events == []
+    assert map_ended(drive.x, drive.now, Reply(99, 0, Payload.of([]))).events == []
     drive.stop()
     run = drive.x.root.run
     assert run is not None
-    assert map_ended(drive.x, Reply(run.id, 0, Payload.of([])), drive.now, drive.random).events == []
+    assert map_ended(drive.x, drive.now, Reply(run.id, 0, Payload.of([]))).events == []
     assert drive.types()[before:] == ["ExecutionAborted"]
 
 

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from random import Random
 
 import pytest
 
@@ -39,7 +40,7 @@ def event(number, part=0, text='{"a": 1}', type_="PassStateEntered"):
 
 
 def save(number, events, status="RUNNING"):
-    x = Execution("arn:e", "arn:m", "role", parse_machine(DEFINITION))
+    x = Execution("arn:e", "arn:m", "role", parse_machine(DEFINITION), Random(1))
     x.id, x.status = events[-1].id if events else 1, status
     changes = Changes(x, 1000)
     changes.events = events

@@ -33,6 +33,8 @@ class Steady(Random):
 class World(Drive):
     """A drive whose calls are answered by a rule, and which may die after its commit number `dies`."""
 
+    chance = Steady
+
     def __init__(self, definition: dict[str, Any], value: Any, replies: list[Any], dies: int = 0) -> None:
         self.replies, self.dies, self.commits = replies, dies, 0
         self.answered: dict[str, int] = {}
@@ -46,11 +48,6 @@ class World(Drive):
                 self.next()
             except Died:
                 self.restart()
-
-    def go(self) -> "World":
-        self.random = Steady()
-        super().go()
-        return self
 
     def next(self) -> None:
         """Answer the first call that ever gets an answer, or a map run; else let a timer come due."""

@@ -78,9 +78,9 @@ def _start(door: Door, request: Request) -> tuple[ExecutionRow, bool]:
                 return twin, False
             raise ExecutionAlreadyExists(f"Execution Already Exists: '{own}'")
     chosen: MachineRow | VersionRow = version or machine
-    execution = Execution(own, machine.arn, chosen.role, door.parsed(chosen.definition))
+    execution = Execution(own, machine.arn, chosen.role, door.parsed(chosen.definition), door.random)
     execution.name = given
-    changes = start(execution, text, now)
+    changes = start(execution, now, text)
     row = ExecutionRow(
         0, own, machine.arn, chosen.definition, chosen.role, "RUNNING", text,
         None, None, None, now, None, 0, None, 1, door.owner,

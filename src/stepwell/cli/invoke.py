@@ -60,9 +60,9 @@ def invoked(pipeline: "Pipeline", event: dict[str, Any], timeout: int | None = N
     from stepwell.api.arns import function_arn
     from stepwell.cli.database import environment
     from stepwell.cli.local import HANDLER, home, progress_url
+    from stepwell.engine.tasks import uuid_of
     from stepwell.progress import VARIABLE
     from stepwell.resources.function import Function, FunctionProcess
-    from stepwell.resources.functions import request_id
 
     folder = home(Path(pipeline.folder))
     ours = {"STEPWELL_PIPELINE": pipeline.target or "", VARIABLE: progress_url(folder)}
@@ -70,7 +70,7 @@ def invoked(pipeline: "Pipeline", event: dict[str, Any], timeout: int | None = N
     arn = function_arn(pipeline.name)
     timeout = timeout or pipeline.action(event["action"]).timeout
     process = FunctionProcess(Function(arn, HANDLER, Path(pipeline.root or "."), variables, timeout), folder / "logs")
-    request = request_id(process.stream, 0)
+    request = uuid_of(process.stream)
     try:
         answers: list[Response] = []
         call = Thread(target=lambda: answers.append(process.invoke(json.dumps(event), request)), daemon=True)

@@ -6,8 +6,7 @@ commit is used up. A cut falls only between states, so what a fold finds is alwa
 
 from collections.abc import Callable
 from functools import wraps
-from random import Random
-from typing import ParamSpec
+from typing import Concatenate, ParamSpec
 
 from stepwell.asl.outcome import Call, Done, Fail, Fork, Go, MapRun, Outcome, Wait
 from stepwell.asl.payload import Payload
@@ -15,8 +14,8 @@ from stepwell.asl.states import check_result, enter, resume
 from stepwell.engine import mapruns
 from stepwell.engine.changes import LONGEST, Changes, HistoryFull, Invocation, Reply, Timer
 from stepwell.engine.context import fork_of, scope_of
-from stepwell.engine.events import HEARTBEAT, TOLD, exit_details
-from stepwell.engine.execution import BROKE, RUNNING, SUCCEEDED, Execution, fold, settle_branch
+from stepwell.engine.events import HEARTBEAT, TOLD, blame
+from stepwell.engine.execution import BROKE, RUNNING, SUCCEEDED, Execution, fold, settle
 from stepwell.engine.failure import evaluation_failed, fail, stop_frames
 from stepwell.engine.frames import CALLING, ENTERED, FORKED, MAPPING, RETRYING, WAITING, Frame, forked_of
 from stepwell.engine.tasks import is_activity, is_submitted, scheduled, voice
@@ -28,131 +27,131 @@ BUDGET = 500  # events a commit
 Given = ParamSpec("Given")
 
 
-def limited(decide: Callable[Given, Changes]) -> Callable[Given, Changes]:
-    """What is decided within the longest history that AWS allows; beyond it the execution fails, whatever it is at."""
+def decision(
+    decide: Callable[Concatenate[Changes, Given], None],
+) -> Callable[Concatenate[Execution, int, Given], Changes]:
+    """(execution, now, …) → what is decided, within the longest history that AWS allows: beyond it, all has failed."""
 
     @wraps(decide)
-    def within(*given: Given.args, **named: Given.kwargs) -> Changes:
+    def decided(x: Execution, now: int, /, *given: Given.args, **named: Given.kwargs) -> Changes:
+        changes = Changes(x, now)
         try:
-            return decide(*given, **named)
-        except HistoryFull as full:
-            changes: Changes = full.args[0]
-        changes.invocations.clear()  # what has not begun
-        stop_frames(changes)
-        cause = f"The execution reached the maximum number of history events ({LONGEST})."
-        x = changes.execution
-        changes.add("ExecutionFailed", x.root, previous=x.id, details={"error": "States.Runtime", "cause": cause})
+            decide(changes, *given, **named)
+        except HistoryFull:
+            changes.invocations.clear()  # what has not begun
+            cause = f"The execution reached the maximum number of history events ({LONGEST})."
+            _end_all(changes, "ExecutionFailed", x.id, "States.Runtime", cause)
         return changes
 
-    return within
+    return decided
 
 
-def start(x: Execution, text: str, now: int) -> Changes:
-    """The execution's first event; `advance` goes on from it."""
-    changes = Changes(x, now)
-    details = {"roleArn": x.role}
-    changes.add("ExecutionStarted", x.root, previous=0, payload=Payload.parse(text), details=details)
+@decision
+def start(changes: Changes, text: str, go_on: bool = False) -> None:
+    """The execution's first event; `advance` goes on from it, or this does at once."""
+    x = changes.execution
+    changes.add("ExecutionStarted", x.root, previous=0, payload=Payload.parse(text), details={"roleArn": x.role})
     x.ready.append(x.root)
-    return changes
+    if go_on:
+        _run(changes)
 
 
-@limited
-def advance(x: Execution, now: int, random: Random, changes: Changes | None = None) -> Changes:
+@decision
+def advance(changes: Changes) -> None:
     """Run what can run. The execution has more to do if its `ready` is not empty afterwards."""
-    changes = changes or Changes(x, now)
+    _run(changes)
+
+
+def _run(changes: Changes) -> None:
+    x = changes.execution
     if x.machine.timeout_seconds is not None and x.status == RUNNING and not x.root.entered:
         changes.timers.append(Timer(_deadline(x), -1, x.redrives))
     ready = x.ready
     while ready and x.status == RUNNING and len(changes.events) < BUDGET:
-        step(changes, ready.popleft(), random)
-    return changes
+        _step(changes, ready.popleft())
 
 
-def step(changes: Changes, frame: Frame, random: Random) -> None:
+def _step(changes: Changes, frame: Frame) -> None:
     """Take one frame as far as it goes by itself."""
     x = changes.execution
     while frame.phase == ENTERED and x.frames.get(frame.number) is frame and x.status == RUNNING:
         if frame.state is None:
-            _enter(changes, frame, frame.machine.start_at, frame.raw)
+            changes.enter(frame, frame.machine.start_at, frame.raw)
         if len(changes.events) >= BUDGET:
             x.ready.append(frame)
             return
         try:
-            outcome = enter(frame.here, frame.raw, scope_of(x, frame, random))
+            _follow(changes, frame, enter(frame.here, frame.raw, scope_of(x, frame)))
         except StatesError as error:
-            evaluation_failed(changes, frame, error, random)
-            continue
-        _follow(changes, frame, outcome, random)
+            evaluation_failed(changes, frame, error)
     if frame.phase == FORKED:
-        _start_children(changes, frame, random)
+        _start_children(changes, frame)
 
 
-@limited
-def answer(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
+@decision
+def answer(changes: Changes, reply: Reply) -> None:
     """What a call has come to: a result, or an error with its cause. Out of date answers change nothing."""
-    changes = Changes(x, now)
-    caller = _waiting(x, reply)
-    if caller is None:
-        return changes
+    caller = _waiting(changes, reply)
+    if caller is not None:
+        _answered(changes, caller, reply)
+
+
+def _answered(changes: Changes, caller: Frame, reply: Reply) -> None:
     changes.lost = reply.lost
-    return _answered(changes, caller, reply, random)
-
-
-def _answered(changes: Changes, caller: Frame, reply: Reply, random: Random) -> Changes:
     resource = _resource(caller)
     stem, details = voice(resource)
     reply = _checked(caller, reply)
     if reply.result is None:
         begun = caller.submitted is not None or caller.told is not None or not is_submitted(resource)
-        changes.add(f"{stem}{'' if begun else 'Submit'}Failed", caller, details=(details or {}) | reply.blame())
-        fail(changes, caller, reply.error, reply.cause, random)
+        failed = (details or {}) | blame(reply.error, reply.cause)
+        changes.add(f"{stem}{'' if begun else 'Submit'}Failed", caller, details=failed)
+        fail(changes, caller, reply.error, reply.cause)
     else:
         changes.add(f"{stem}Succeeded", caller, payload=reply.result, details=details)
-        _returned(changes, caller, reply.result, random)
-    return _go_on(changes, caller, random)
+        _returned(changes, caller, reply.result)
+    _go_on(changes, caller)
 
 
-@limited
-def map_ended(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
+@decision
+def map_ended(changes: Changes, reply: Reply) -> None:
     """What a map run has come to; `call` is the id of the event that began it."""
-    changes = Changes(x, now)
-    frame = x.frames.get(reply.frame)
+    x, frame = changes.execution, changes.execution.frames.get(reply.frame)
     if x.status != RUNNING or frame is None or frame.phase != MAPPING or (frame.run and frame.run.id) != reply.call:
-        return changes
+        return
     if reply.result is None:
         mapruns.end(changes, frame, BROKE, reply.error, reply.cause)
-        fail(changes, frame, reply.error, reply.cause, random)
+        fail(changes, frame, reply.error, reply.cause)
     else:
         previous = mapruns.end(changes, frame, SUCCEEDED)
         changes.add("MapStateSucceeded", frame)
         frame.phase = ENTERED
-        _returned(changes, frame, reply.result, random, previous)
-    return _go_on(changes, frame, random)
+        _returned(changes, frame, reply.result, previous)
+    _go_on(changes, frame)
 
 
-@limited
-def submitted(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
+@decision
+def submitted(changes: Changes, reply: Reply) -> None:
     """The call has been made; what it has begun ends elsewhere, or has ended before we heard of it."""
-    changes = Changes(x, now)
-    caller = _waiting(x, reply)
-    if caller is not None:
-        changes.add("TaskSubmitted", caller, payload=reply.result, details=voice(_resource(caller)).details)
-        _time(changes, caller)
-        if caller.told is not None:
-            return _answered(changes, caller, told(caller), random)
-    return changes
+    caller = _waiting(changes, reply)
+    if caller is None:
+        return
+    changes.add("TaskSubmitted", caller, payload=reply.result, details=voice(_resource(caller)).details)
+    _time(changes, caller)
+    if caller.told is not None:
+        _answered(changes, caller, told(caller))
 
 
-@limited
-def tell(x: Execution, reply: Reply, now: int, random: Random) -> Changes:
+@decision
+def tell(changes: Changes, reply: Reply) -> None:
     """The holder of a token has answered; that is kept until the call that gave it the token is known to be made."""
-    caller = _waiting(x, reply)
-    if caller is None or caller.submitted is not None or not is_submitted(_resource(caller)):
-        return answer(x, reply, now, random)
-    changes = Changes(x, now)
-    text = None if reply.result is None else reply.result.text
-    changes.note(TOLD, caller, {"output": text, "error": reply.error, "cause": reply.cause})
-    return changes
+    caller = _waiting(changes, reply)
+    if caller is None:
+        return
+    if caller.submitted is not None or not is_submitted(_resource(caller)):
+        _answered(changes, caller, reply)
+    else:
+        text = None if reply.result is None else reply.result.text
+        changes.note(TOLD, caller, {"output": text, "error": reply.error, "cause": reply.cause})
 
 
 def told(frame: Frame) -> Reply:
@@ -163,18 +162,16 @@ def told(frame: Frame) -> Reply:
     return Reply(frame.call, frame.number, result, said.get("error"), said.get("cause"))
 
 
-@limited
-def alive(x: Execution, reply: Reply, now: int, worker: str | None = None, begins: bool = False) -> Changes:
+@decision
+def alive(changes: Changes, reply: Reply, worker: str | None = None, begins: bool = False) -> None:
     """A heartbeat; `begins`: a worker has taken an activity's task."""
-    changes = Changes(x, now)
-    caller = _waiting(x, reply)
+    caller = _waiting(changes, reply)
     if caller is not None and begins:
         changes.add("ActivityStarted", caller, details=None if worker is None else {"workerName": worker})
         _time(changes, caller)
     elif caller is not None and caller.beat is not None:
         changes.note(HEARTBEAT, caller, {})
         _time(changes, caller)
-    return changes
 
 
 def _time(changes: Changes, frame: Frame) -> None:
@@ -182,8 +179,9 @@ def _time(changes: Changes, frame: Frame) -> None:
         changes.timers.append(Timer(frame.due, frame.number, frame.call))
 
 
-def _waiting(x: Execution, reply: Reply) -> Frame | None:
+def _waiting(changes: Changes, reply: Reply) -> Frame | None:
     """The frame whose call is meant, while it waits for that call."""
+    x = changes.execution
     caller = x.frames.get(reply.frame)
     ours = caller is not None and caller.call == reply.call and caller.phase == CALLING
     return caller if ours and x.status == RUNNING else None
@@ -199,48 +197,52 @@ def _checked(caller: Frame, reply: Reply) -> Reply:
     return reply
 
 
-@limited
-def tick(x: Execution, timer: Timer, now: int, random: Random) -> Changes:
+@decision
+def tick(changes: Changes, timer: Timer) -> None:
     """A timer is due. One that is out of date changes nothing."""
-    changes = Changes(x, now)
+    x, frame = changes.execution, changes.execution.frames.get(timer.frame)
     if x.status != RUNNING:
-        return changes
-    if timer.frame < 0:
-        return _execution_timed_out(changes) if timer.stamp == x.redrives else changes
-    frame = x.frames.get(timer.frame)
+        return
+    if timer.frame < 0 and timer.stamp == x.redrives:
+        _end_all(changes, "ExecutionTimedOut", x.id, "States.Timeout")
     if frame is None or frame.due is None or frame.due > timer.due or timer.stamp != _stamp(frame):
-        return changes
+        return
     if frame.phase == WAITING:
         frame.phase = ENTERED
-        _returned(changes, frame, frame.raw, random)
+        _returned(changes, frame, frame.raw)
     elif frame.phase == RETRYING:
         frame.phase, frame.due = ENTERED, None
     elif frame.phase == CALLING:
-        _call_timed_out(changes, frame, random)
-    return _go_on(changes, frame, random)
+        _call_timed_out(changes, frame)
+    _go_on(changes, frame)
 
 
-def stop(x: Execution, error: str | None, cause: str | None, now: int) -> Changes:
+@decision
+def stop(changes: Changes, error: str | None, cause: str | None) -> None:
     """StopExecution: the event points where the current state's own Entered event points."""
-    changes = Changes(x, now)
+    x = changes.execution
     if x.status == RUNNING:
-        stop_frames(changes)
-        details = {k: v for k, v in (("error", error), ("cause", cause)) if v is not None}
-        changes.add("ExecutionAborted", x.root, previous=x.root.before, details=details)
-    return changes
+        _end_all(changes, "ExecutionAborted", x.root.before, error, cause)
 
 
-def redrive(x: Execution, now: int) -> Changes:
-    """RedriveExecution: go on from what failed, with the same definition and input and with fresh retries."""
-    changes = Changes(x, now)
+def _end_all(changes: Changes, type_: str, previous: int, error: str | None, cause: str | None = None) -> None:
+    """The execution ends, whatever it is at."""
+    stop_frames(changes)
+    changes.add(type_, changes.execution.root, previous=previous, details=blame(error, cause))
+
+
+@decision
+def redrive(changes: Changes) -> None:
+    """RedriveExecution: go on, at once, from what failed, with the same definition and input and with fresh retries."""
+    x = changes.execution
     details = {"redriveCount": x.redrives + 1}
     changes.add("ExecutionRedriven", x.root, previous=x.id, details=details)
     if x.machine.timeout_seconds is not None:
-        changes.timers.append(Timer(now / 1000 + x.machine.timeout_seconds, -1, x.redrives))
+        changes.timers.append(Timer(_deadline(x), -1, x.redrives))
     for frame in x.frames.values():
         mapruns.begin_again(changes, frame)
     x.ready.extend(f for f in x.frames.values() if f.phase in (ENTERED, FORKED))
-    return changes
+    _run(changes)
 
 
 def pending(x: Execution) -> tuple[list[Timer], list[Frame]]:
@@ -269,39 +271,29 @@ def _resource(frame: Frame) -> str:
 # What becomes of a state's answer
 
 
-def _follow(changes: Changes, frame: Frame, outcome: Outcome, random: Random) -> None:
+def _follow(changes: Changes, frame: Frame, outcome: Outcome) -> None:
     if isinstance(outcome, Go):
         _exit(changes, frame, outcome)
     elif isinstance(outcome, Call):
-        _call(changes, frame, outcome, random)
+        _call(changes, frame, outcome)
     elif isinstance(outcome, Wait):
         frame.phase, frame.due = WAITING, outcome.until
         changes.timers.append(Timer(outcome.until, frame.number, frame.entered))
     elif isinstance(outcome, Fork):
         _fork(changes, frame, outcome)
     elif isinstance(outcome, MapRun):
-        _map_run(changes, frame, outcome, random)
+        changes.add("MapStateStarted", frame, details={"length": outcome.length})
+        mapruns.begin(changes, frame, outcome.plan())
     elif isinstance(outcome, Done):
         _exit(changes, frame, Go(outcome.output, None))
     elif isinstance(outcome, Fail):
-        fail(changes, frame, outcome.error, outcome.cause, random)
-
-
-def _enter(changes: Changes, frame: Frame, name: str, raw: Payload) -> None:
-    type_ = frame.machine.states[name].type
-    changes.add(f"{type_}StateEntered", frame, name=name, payload=raw)
+        fail(changes, frame, outcome.error, outcome.cause)
 
 
 def _exit(changes: Changes, frame: Frame, go: Go, previous: int | None = None) -> None:
-    state = frame.here
-    details = None if go.variables is None else exit_details(go.variables)
-    changes.add(
-        f"{state.type}StateExited", frame, name=state.name, payload=go.output, previous=previous, details=details
-    )
+    changes.exit(frame, go, previous)
     if go.next is None:
         _end(changes, frame, go.output)
-    else:
-        _enter(changes, frame, go.next, go.output)
 
 
 def _end(changes: Changes, frame: Frame, output: Payload) -> None:
@@ -310,10 +302,10 @@ def _end(changes: Changes, frame: Frame, output: Payload) -> None:
     if frame.parent is None:
         changes.add("ExecutionSucceeded", frame, payload=output)
         return
-    if frame.parent.here.type == "Parallel":
-        parent = settle_branch(x, frame)
+    parent = frame.parent
+    if parent.here.type == "Parallel":
+        settle(x, frame, frame.last)
     else:
-        parent = frame.parent
         details = {"name": parent.here.name, "index": frame.index}
         changes.add("MapIterationSucceeded", frame, details=details)
     forked = forked_of(parent)
@@ -322,13 +314,11 @@ def _end(changes: Changes, frame: Frame, output: Payload) -> None:
         x.ready.append(parent)
 
 
-def _call(changes: Changes, frame: Frame, call: Call, random: Random) -> None:
+def _call(changes: Changes, frame: Frame, call: Call) -> None:
     """Announce the call and its start at once: what was on its way when we died counts as lost."""
     activity = is_activity(call.resource)
     if activity and not changes.execution.knows(call.resource):
-        missing = StatesError("States.Runtime", f"The activity {call.resource} does not exist.")
-        evaluation_failed(changes, frame, missing, random)
-        return
+        raise StatesError("States.Runtime", f"The activity {call.resource} does not exist.")
     type_, payload, details = scheduled(call)
     number = changes.add(type_, frame, payload=payload, details=details)
     if not activity:
@@ -346,30 +336,22 @@ def _fork(changes: Changes, frame: Frame, fork: Fork) -> None:
     forked_of(frame).fork = fork
 
 
-def _map_run(changes: Changes, frame: Frame, outcome: MapRun, random: Random) -> None:
-    changes.add("MapStateStarted", frame, details={"length": outcome.length})
-    try:
-        mapruns.begin(changes, frame, outcome.plan())
-    except StatesError as error:
-        evaluation_failed(changes, frame, error, random)
-
-
-def _start_children(changes: Changes, frame: Frame, random: Random) -> None:
+def _start_children(changes: Changes, frame: Frame) -> None:
     """Start as many children as may run at once; leave the state when all have ended."""
     x, forked = changes.execution, forked_of(frame)
-    fork = fork_of(x, frame, random)
+    fork = fork_of(x, frame)
     forked.queued = True
     room = fork.concurrency or forked.total
     while forked.next < forked.total and len(forked.children) < room:
         if len(changes.events) >= BUDGET:
             x.ready.append(frame)
             return
-        step(changes, _start_child(changes, frame, fork), random)
+        _step(changes, _start_child(changes, frame, fork))
         if frame.forked is not forked or x.frames.get(frame.number) is not frame or x.status != RUNNING:
             return  # a child's failure has ended this fork
     forked.queued = False
     if forked.next == forked.total and not forked.children:
-        _joined(changes, frame, random)
+        _joined(changes, frame)
 
 
 def _start_child(changes: Changes, frame: Frame, fork: Fork) -> Frame:
@@ -388,44 +370,36 @@ def _start_child(changes: Changes, frame: Frame, fork: Fork) -> Frame:
     return child
 
 
-def _joined(changes: Changes, frame: Frame, random: Random) -> None:
+def _joined(changes: Changes, frame: Frame) -> None:
     """All children have ended well: their outputs, in order, are the state's result."""
     forked = forked_of(frame)
     outputs = [output for output in forked.outputs if output is not None]
     changes.add(f"{frame.here.type}StateSucceeded", frame, previous=forked.last)
-    _returned(changes, frame, Payload.array(outputs), random, previous=forked.last)
+    _returned(changes, frame, Payload.array(outputs), previous=forked.last)
     if frame.phase == ENTERED:
         changes.execution.ready.appendleft(frame)
 
 
-def _returned(changes: Changes, frame: Frame, result: Payload, random: Random, previous: int | None = None) -> None:
+def _returned(changes: Changes, frame: Frame, result: Payload, previous: int | None = None) -> None:
     """Leave a state with a result, unless the result cannot be placed."""
     try:
-        go = resume(frame.here, frame.raw, result, scope_of(changes.execution, frame, random))
+        go = resume(frame.here, frame.raw, result, scope_of(changes.execution, frame))
     except StatesError as error:
-        evaluation_failed(changes, frame, error, random)
+        evaluation_failed(changes, frame, error)
         return
     _exit(changes, frame, go, previous)
 
 
-def _call_timed_out(changes: Changes, frame: Frame, random: Random) -> None:
-    call = frame.call
+def _call_timed_out(changes: Changes, frame: Frame) -> None:
     stem, details = voice(_resource(frame))
+    changes.cancelled.append(frame.call)
     changes.add(f"{stem}TimedOut", frame, details={**(details or {}), "error": "States.Timeout"})
-    changes.cancelled.append(call)
-    fail(changes, frame, "States.Timeout", None, random)
+    fail(changes, frame, "States.Timeout", None)
 
 
-def _execution_timed_out(changes: Changes) -> Changes:
-    x = changes.execution
-    stop_frames(changes)
-    changes.add("ExecutionTimedOut", x.root, previous=x.id, details={"error": "States.Timeout"})
-    return changes
-
-
-def _go_on(changes: Changes, frame: Frame, random: Random) -> Changes:
+def _go_on(changes: Changes, frame: Frame) -> None:
     """After an answer or a timer: run on in the same commit."""
     x = changes.execution
     if frame.phase == ENTERED and x.frames.get(frame.number) is frame:
         x.ready.appendleft(frame)
-    return advance(x, changes.now, random, changes)
+    _run(changes)

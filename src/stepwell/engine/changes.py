@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from stepwell.asl.outcome import Plan
+from stepwell.asl.outcome import Go, Plan
 from stepwell.asl.payload import Payload
-from stepwell.engine.events import Event
+from stepwell.engine.events import Event, exit_details
 from stepwell.engine.execution import Execution
 from stepwell.engine.frames import Frame, Run
 
@@ -29,10 +29,6 @@ class Reply(NamedTuple):
     error: str | None = None
     cause: str | None = None
     lost: bool = False  # nobody knows what it has come to, because we have died meanwhile
-
-    def blame(self) -> dict[str, str]:
-        """Error and cause as an event's details have them: what is missing has no key."""
-        return {k: v for k, v in (("error", self.error), ("cause", self.cause)) if v is not None}
 
 
 class Timer(NamedTuple):
@@ -91,12 +87,23 @@ class Changes:
         """Add one event of AWS's and answer its id; it points back at the frame's last event unless told otherwise."""
         x = self.execution
         if x.id >= LONGEST - 1 and not type_.startswith("Execution") and ":express:" not in x.arn:
-            raise HistoryFull(self)
+            raise HistoryFull
         back = frame.last if previous is None else previous
         event = Event(x.id + 1, 0, back, self.now, type_, frame.number, name, payload, details)
         self.events.append(event)
         x.apply(event)
         return event.id
+
+    def enter(self, frame: Frame, name: str, raw: Payload) -> None:
+        self.add(f"{frame.machine.states[name].type}StateEntered", frame, name=name, payload=raw)
+
+    def exit(self, frame: Frame, go: Go, previous: int | None = None) -> None:
+        """The frame leaves its state and enters the next, if there is one."""
+        state, details = frame.here, exit_details(go.variables) if go.variables else None
+        type_ = f"{state.type}StateExited"
+        self.add(type_, frame, name=state.name, payload=go.output, previous=previous, details=details)
+        if go.next is not None:
+            self.enter(frame, go.next, go.output)
 
     def note(self, type_: str, frame: Frame, details: dict[str, Any]) -> None:
         """Add a fact of ours, which GetExecutionHistory does not show."""

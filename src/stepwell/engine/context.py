@@ -1,7 +1,6 @@
 """The context object (`$$`) as a state sees it."""
 
 from datetime import UTC, datetime
-from random import Random
 from typing import Any
 
 from stepwell.asl.outcome import Fork
@@ -13,24 +12,24 @@ from stepwell.engine.tasks import is_submitted
 from stepwell.engine.tokens import token_of
 
 
-def scope_of(x: Execution, frame: Frame, random: Random) -> Scope:
+def scope_of(x: Execution, frame: Frame) -> Scope:
     """What the frame's state sees: the context object is built only when it asks for it."""
-    context = lambda: context_object(x, frame, random)  # noqa: E731
-    return Scope(context, frame.entered_at / 1000, random, frame.variables, x.now)
+    context = lambda: context_object(x, frame)  # noqa: E731
+    return Scope(context, frame.entered_at / 1000, x.random, frame.variables, x.now)
 
 
-def fork_of(x: Execution, frame: Frame, random: Random) -> Fork:
+def fork_of(x: Execution, frame: Frame) -> Fork:
     """What the language said when the frame's Parallel or Map was entered; said again after a restart."""
     forked = forked_of(frame)
     if forked.fork is None:
-        outcome = enter(frame.here, frame.raw, scope_of(x, frame, random))
+        outcome = enter(frame.here, frame.raw, scope_of(x, frame))
         if not isinstance(outcome, Fork):
             raise AssertionError(f"{frame.here.name} forked before the restart and does not now")
         forked.fork = outcome
     return forked.fork
 
 
-def context_object(x: Execution, frame: Frame, random: Random) -> dict[str, Any]:
+def context_object(x: Execution, frame: Frame) -> dict[str, Any]:
     execution: dict[str, Any] = {
         "Id": x.arn,
         "Input": x.input.value,
@@ -46,7 +45,7 @@ def context_object(x: Execution, frame: Frame, random: Random) -> dict[str, Any]
     answer: dict[str, Any] = {"Execution": execution, "StateMachine": machine, "State": _state(frame)}
     if frame.here.type == "Task" and is_submitted(frame.here.detail.resource):
         answer["Task"] = {"Token": token_of(x, frame)}
-    item = _item(x, frame, random)
+    item = _item(x, frame)
     return answer if item is None else answer | {"Map": {"Item": item}}
 
 
@@ -63,12 +62,12 @@ def _state(frame: Frame) -> dict[str, Any]:
     return state
 
 
-def _item(x: Execution, frame: Frame, random: Random) -> dict[str, Any] | None:
+def _item(x: Execution, frame: Frame) -> dict[str, Any] | None:
     """The item of the innermost Map that the frame belongs to."""
     child = frame
     while child.parent is not None:
         if child.parent.here.type == "Map":
-            items = fork_of(x, child.parent, random).items
+            items = fork_of(x, child.parent).items
             return {"Index": child.index, "Value": items[child.index]}
         child = child.parent
     return None

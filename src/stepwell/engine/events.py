@@ -105,10 +105,13 @@ def shown(event: Event) -> dict[str, Any]:
     return answer
 
 
-def exit_details(variables: Assigned | None) -> dict[str, Any] | None:
+def blame(error: str | None, cause: str | None) -> dict[str, str]:
+    """Error and cause as an event's details have them: what is missing has no key."""
+    return {key: value for key, value in (("error", error), ("cause", cause)) if value is not None}
+
+
+def exit_details(variables: Assigned) -> dict[str, Any]:
     """What a …StateExited event says of the variables that the state has set."""
-    if not variables:
-        return None
     texts = {name: value.text for name, value in variables.items()}
     return {"assignedVariables": texts, "assignedVariablesDetails": {"truncated": False}}
 

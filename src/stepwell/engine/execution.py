@@ -7,6 +7,7 @@ thing that changes them, for live events and for those read back after a crash a
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
+from random import Random
 from typing import Any
 
 from stepwell.asl.machine import Machine, State
@@ -50,6 +51,7 @@ class Execution:
         "next_part",
         "now",
         "output",
+        "random",
         "ready",
         "redriven_at",
         "redrives",
@@ -59,8 +61,8 @@ class Execution:
         "status",
     )
 
-    def __init__(self, arn: str, machine_arn: str, role: str, machine: Machine) -> None:
-        self.arn, self.machine_arn, self.role, self.machine = arn, machine_arn, role, machine
+    def __init__(self, arn: str, machine_arn: str, role: str, machine: Machine, random: Random) -> None:
+        self.arn, self.machine_arn, self.role, self.machine, self.random = arn, machine_arn, role, machine, random
         self.name = arn.rpartition(":")[2]
         self.input = Payload.of({})
         self.status = RUNNING
@@ -119,22 +121,20 @@ def fold(execution: Execution, events: Iterable[Event]) -> Execution:
         execution.apply(event)
     for frame in list(execution.frames.values()):
         if frame.phase == EXITED and frame.parent is not None:
-            settle_branch(execution, frame)
+            settle(execution, frame, frame.last)
     if execution.status == RUNNING:
         # Every frame but those that wait for an answer: a waiting Map may have items to start.
         execution.ready.extend(f for f in execution.frames.values() if f.phase in (ENTERED, FORKED))
     return execution
 
 
-def settle_branch(execution: Execution, frame: Frame) -> Frame:
-    """A branch of a Parallel has come to its end: hand its output to the parent. Answers the parent."""
-    parent = parent_of(frame)
-    forked = forked_of(parent)
+def settle(execution: Execution, frame: Frame, last: int) -> None:
+    """A branch or an iteration has come to its end with the event `last`: its output is its parent's."""
+    forked = forked_of(parent_of(frame))
     forked.outputs[frame.index] = frame.output
-    forked.last = max(forked.last, frame.last)
+    forked.last, forked.last_inner = max(forked.last, last), frame.last
     del forked.children[frame.index]
     execution.close_frame(frame)
-    return parent
 
 
 # How each event changes the execution
@@ -267,12 +267,7 @@ def _iteration_started(x: Execution, event: Event) -> None:
 def _iteration_ended(x: Execution, event: Event) -> None:
     frame = x.frames[event.frame]
     if event.type == "MapIterationSucceeded":
-        parent = parent_of(frame)
-        forked = forked_of(parent)
-        forked.outputs[frame.index] = frame.output
-        forked.last, forked.last_inner = event.id, frame.last
-        del forked.children[frame.index]
-        x.close_frame(frame)
+        settle(x, frame, event.id)
     else:
         frame.phase = FAILED
 

@@ -1,19 +1,17 @@
 """What becomes of a failure: a retry, a catcher, or the end of the frame and then of what opened it."""
 
-from random import Random
-
 from stepwell.asl.jsonata import QueryFailed
 from stepwell.asl.retry import HEARTBEAT_TIMEOUT, CatchAt, RetryAfter, caught
 from stepwell.asl.retry import answer as answer_to
 from stepwell.engine.changes import Changes, RunChange, Timer
 from stepwell.engine.context import scope_of
-from stepwell.engine.events import exit_details
+from stepwell.engine.events import RETRY, blame
 from stepwell.engine.execution import ABORTED
 from stepwell.engine.frames import CALLING, FAILED, FORKED, MAPPING, RETRYING, WAITING, Frame, forked_of
 from stepwell.errors import StatesError
 
 
-def evaluation_failed(changes: Changes, frame: Frame, error: StatesError, random: Random) -> None:
+def evaluation_failed(changes: Changes, frame: Frame, error: StatesError) -> None:
     """A state could not be evaluated: the cause names the state and where it was entered, as AWS has it."""
     cause = located(frame.here.name, frame.entered, error)
     if isinstance(error, QueryFailed):
@@ -23,7 +21,7 @@ def evaluation_failed(changes: Changes, frame: Frame, error: StatesError, random
         # AWS points back where the state's own Entered event does, but for a Wait at that event itself.
         previous = frame.entered if frame.here.type == "Wait" else frame.before
         changes.add("EvaluationFailed", frame, previous=previous, details=details)
-    fail(changes, frame, error.name, cause, random)
+    fail(changes, frame, error.name, cause)
 
 
 def located(state: str, entered: int, error: StatesError) -> str:
@@ -34,42 +32,37 @@ def located(state: str, entered: int, error: StatesError) -> str:
     return f"An error occurred while executing {where}. {error.cause or ''}"
 
 
-def fail(changes: Changes, frame: Frame, error: str | None, cause: str | None, random: Random) -> None:
+def fail(changes: Changes, frame: Frame, error: str | None, cause: str | None) -> None:
     """The frame's state has failed: its Retry may answer, then its Catch; else the frame fails."""
     state = frame.here
     late = error == "States.Timeout" and frame.beat is not None and frame.due != frame.limit
     name = HEARTBEAT_TIMEOUT if late else error or ""
-    choice = answer_to(state, name, frame.counts, random) if state.retry or state.catch else None
+    choice = answer_to(state, name, frame.counts, changes.execution.random) if state.retry or state.catch else None
     if isinstance(choice, RetryAfter):
         _retry(changes, frame, choice)
     elif isinstance(choice, CatchAt):
-        _catch(changes, frame, choice, error, cause, random)
+        _catch(changes, frame, choice, error, cause)
     else:
         _state_failed(changes, frame)
-        _frame_failed(changes, frame, error, cause, random)
+        _frame_failed(changes, frame, error, cause)
 
 
 def _retry(changes: Changes, frame: Frame, choice: RetryAfter) -> None:
     due = changes.now / 1000 + (0 if changes.lost else choice.seconds)
     after = frame.forked.last if frame.forked is not None else frame.last
-    changes.note("Retry", frame, {"retrier": choice.index, "due": due, "after": after})
+    changes.note(RETRY, frame, {"retrier": choice.index, "due": due, "after": after})
     changes.timers.append(Timer(due, frame.number, frame.entered))
 
 
-def _catch(
-    changes: Changes, frame: Frame, choice: CatchAt, error: str | None, cause: str | None, random: Random
-) -> None:
+def _catch(changes: Changes, frame: Frame, choice: CatchAt, error: str | None, cause: str | None) -> None:
     x, state = changes.execution, frame.here
     _state_failed(changes, frame)
     try:
-        go = caught(state, choice.catcher, frame.raw, error, cause, scope_of(x, frame, random))
+        go = caught(state, choice.catcher, frame.raw, error, cause, scope_of(x, frame))
     except StatesError as failure:
-        _frame_failed(changes, frame, failure.name, located(state.name, frame.entered, failure), random)
+        _frame_failed(changes, frame, failure.name, located(state.name, frame.entered, failure))
         return
-    details = exit_details(go.variables)
-    changes.add(f"{state.type}StateExited", frame, name=state.name, payload=go.output, details=details)
-    target = frame.machine.states[choice.catcher.next]
-    changes.add(f"{target.type}StateEntered", frame, name=target.name, payload=go.output)
+    changes.exit(frame, go)
     if frame not in x.ready:
         x.ready.append(frame)
 
@@ -84,15 +77,14 @@ def _state_failed(changes: Changes, frame: Frame) -> None:
         changes.add(f"{state.type}StateFailed", frame, previous=frame.forked.last if frame.forked else frame.last)
 
 
-def _frame_failed(changes: Changes, frame: Frame, error: str | None, cause: str | None, random: Random) -> None:
+def _frame_failed(changes: Changes, frame: Frame, error: str | None, cause: str | None) -> None:
     if frame.phase != FORKED:
         frame.phase = FAILED
     if frame.parent is None:
-        details = {k: v for k, v in (("error", error), ("cause", cause)) if v is not None}
-        changes.add("ExecutionFailed", frame, details=details)
+        changes.add("ExecutionFailed", frame, details=blame(error, cause))
         return
     _child_failed(changes, frame, frame.parent)
-    fail(changes, frame.parent, error, cause, random)
+    fail(changes, frame.parent, error, cause)
 
 
 def _child_failed(changes: Changes, child: Frame, parent: Frame) -> None:

@@ -3,16 +3,15 @@
 The parent's history has no event of a child. A map run is its children, counted: nothing else is kept of how far it is.
 """
 
-from hashlib import sha1
-from random import Random
-
 from stepwell.asl.machine import Machine
 from stepwell.asl.outcome import MapRun, Plan
 from stepwell.asl.states import enter
 from stepwell.engine.changes import Changes, RunChange
 from stepwell.engine.context import scope_of
+from stepwell.engine.events import blame
 from stepwell.engine.execution import RUNNING, Execution, machines_of
 from stepwell.engine.frames import Frame
+from stepwell.engine.tasks import uuid_of
 
 AT_ONCE = 1_000  # children at most, where MaxConcurrency sets no limit or a higher one; 10,000 on AWS
 EXCEEDED = ("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded")
@@ -53,9 +52,9 @@ class Tally:
             self.failed += items
 
 
-def plan_of(x: Execution, frame: Frame, random: Random) -> Plan:
+def plan_of(x: Execution, frame: Frame) -> Plan:
     """What the language says of the map run; said again after a restart."""
-    outcome = enter(frame.here, frame.raw, scope_of(x, frame, random))
+    outcome = enter(frame.here, frame.raw, scope_of(x, frame))
     if not isinstance(outcome, MapRun):
         raise AssertionError(f"{frame.here.name} began a map run before the restart and does not now")
     return outcome.plan()
@@ -80,8 +79,7 @@ def begin_again(changes: Changes, frame: Frame) -> None:
 def end(changes: Changes, frame: Frame, status: str, error: str | None = None, cause: str | None = None) -> int:
     """The event that tells the end; its id."""
     _changed(changes, frame, status)
-    details = {key: value for key, value in (("error", error), ("cause", cause)) if value is not None}
-    return changes.add(f"MapRun{status.capitalize()}", frame, details=details or None)
+    return changes.add(f"MapRun{status.capitalize()}", frame, details=blame(error, cause) or None)
 
 
 def _changed(changes: Changes, frame: Frame, status: str, plan: Plan | None = None) -> None:
@@ -102,11 +100,6 @@ def machine_within(machine: Machine, state: str) -> Machine | None:
 
 
 # Names. All follow from the run's ARN and a child's place, so that a redo finds the same child.
-
-
-def uuid_of(text: str, number: int = 0) -> str:
-    digest = sha1(f"{text}#{number}".encode(), usedforsecurity=False).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"
 
 
 def machine_of(run: str) -> str:

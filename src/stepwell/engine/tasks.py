@@ -1,5 +1,6 @@
 """Which history events stand for a call, by what its resource is."""
 
+from hashlib import sha1
 from typing import Any, NamedTuple
 
 from stepwell.asl.outcome import Call
@@ -18,6 +19,12 @@ class Voice(NamedTuple):
 
 _LAMBDA = Voice("LambdaFunction", None)
 _ACTIVITY = Voice("Activity", None)
+
+
+def uuid_of(text: str, number: int = 0) -> str:
+    """Always the same of the same: a call's of its execution and event, so that its log is found by the history."""
+    digest = sha1(f"{text}#{number}".encode(), usedforsecurity=False).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"
 
 
 def is_activity(resource: str) -> bool:

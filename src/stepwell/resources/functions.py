@@ -1,7 +1,6 @@
 """The functions of this machine: registered by ARN, their processes kept warm, one invocation at a time each."""
 
 import threading
-from hashlib import sha1
 from pathlib import Path
 
 from stepwell.errors import ResourceNotFoundException
@@ -100,9 +99,3 @@ class Functions:
                 self._idle.setdefault(process.function.arn, []).append(process)
                 return
         process.close()
-
-
-def request_id(arn: str, call: int) -> str:
-    """An invocation's id follows from its execution and event, so that whoever reads the history finds its log."""
-    digest = sha1(f"{arn}#{call}".encode(), usedforsecurity=False).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"
