@@ -14,8 +14,9 @@ def test_the_receipt_goes_to_stdout_and_what_the_task_prints_to_stderr(project: 
 def test_a_task_that_fails_is_told_with_its_log_and_exit_code_1(project: Any) -> None:
     done = project.run("invoke", "task_02", "--input", '{"cups": 6}')
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("brewing\n")
+    assert done.stderr.startswith("brewing\nTraceback ")
     assert done.stderr.endswith("error: task_02 failed: Empty: no more beans\n")
+    assert done.stderr.count("no more beans") == 2  # in the user's line of the traceback, and once as the error
 
 
 def test_an_unknown_action_is_refused_by_naming_those_that_there_are(project: Any) -> None:

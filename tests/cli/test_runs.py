@@ -1,7 +1,26 @@
+import signal
 from typing import Any
 
 import pytest
 
+# Killed in its second task; the next time that is done at once.
+KILLED = """
+import os, pathlib, signal, time
+from stepwell import Pipeline, Retry
+
+pipeline = Pipeline("killed")
+
+@pipeline.task
+def task_01():
+    pass
+
+@pipeline.task(retry=Retry(interval=1))
+def task_02():
+    begun = pathlib.Path("begun")
+    if not begun.exists():
+        begun.touch()
+        time.sleep(60)
+"""
 SLOW = """
 import pathlib, time
 from stepwell import Pipeline
@@ -85,3 +104,16 @@ def test_a_run_whose_process_was_killed_is_shown_as_interrupted(project: Any) ->
     assert "status    interrupted" in shown
     assert shown.endswith("Its process has died. Go on where it was: stepwell resume sleeper\n")
     assert project.said("logs", "--task", "task_01", "--follow").endswith("asleep\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_goes_on_in_place_shows_the_task_that_it_takes_up(project: Any, number: int) -> None:
+    project.write("pipeline.py", KILLED)
+    process = project.started("run")
+    project.wait_for("begun")
+    process.send_signal(number)
+    process.communicate()
+    head, task, end = project.said("resume").splitlines()
+    assert head.startswith("killed goes on as ")
+    assert task.split()[:2] == ["✓", "task_02"]
+    assert end.startswith("succeeded in ")

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stepwell.pipeline.places import of_error, shown
+from stepwell.errors import ConfigurationError
+from stepwell.etl.connection import lease
+from stepwell.pipeline.places import of_error, shown, without_ours
 
 
 def test_a_file_inside_the_folder_is_told_relative_to_it() -> None:
@@ -31,3 +33,23 @@ def test_code_installed_inside_the_folder_is_not_the_users(tmp_path: Path) -> No
     with pytest.raises(ZeroDivisionError) as raised:
         namespace["g"](namespace["f"])  # type: ignore[operator]
     assert of_error(raised.value, str(tmp_path)) == "pipeline.py:2"
+
+
+def test_a_traceback_without_a_line_of_the_users_is_none_at_all() -> None:
+    """A context manager of ours that raises shows contextlib's frames."""
+    with pytest.raises(ConfigurationError) as raised, lease("nonsense", "test"):
+        pass
+    trace = raised.value.__traceback__
+    assert trace is not None
+    assert without_ours(trace.tb_next) is None
+
+
+def test_a_traceback_begins_at_the_users_first_line() -> None:
+    def broken() -> None:
+        json.loads("{")
+
+    with pytest.raises(ValueError, match="Expecting property name") as raised:
+        broken()
+    trace = without_ours(raised.value.__traceback__)
+    assert trace is not None
+    assert trace.tb_frame.f_code.co_filename == __file__

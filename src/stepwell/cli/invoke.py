@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("action", help="a task's name, or validate_config")
-    parser.add_argument("target", nargs="?", help="folder, file or module:pipeline (default: ./pipeline.py)")
+    parser.add_argument("action", metavar="ACTION", help="a task's name, or validate_config")
+    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
     side.arguments(parser)
     parser.add_argument("--input", metavar="JSON", default="{}", help="parameters, for instance '{\"days\": 7}'")
 
@@ -84,12 +84,12 @@ def invoked(pipeline: "Pipeline", event: dict[str, Any], timeout: int | None = N
 
 
 def _show_log(file: Any, request: str, call: Any) -> None:
-    from stepwell.cli.streams import Cut
+    from stepwell.cli.streams import Cut, Said
 
-    cut = Cut(file, request)
+    cut, said = Cut(file, request), Said()
     while True:
         over = not call.is_alive()
-        for line in cut.lines(whole=over):
+        for line in filter(said, cut.lines(whole=over)):
             print(line, file=sys.stderr, flush=True)
         if over:
             return

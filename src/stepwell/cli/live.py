@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from stepwell.cli.streams import Said
 from stepwell.cli.terminal import Terminal, count, duration
 from stepwell.engine.events import RETRY, Event
 from stepwell.engine.execution import Execution
 from stepwell.pipeline.names import state_name
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_LAMBDAS = ("START RequestId", "END RequestId", "REPORT RequestId")  # lines of a log stream that Lambda writes
 _FRAME = 0.1  # seconds between two pictures of the spinner
 
 
@@ -59,7 +59,7 @@ class Live:
         self._draw()
 
     def _see(self, event: Event) -> None:
-        running = self._running.get(event.frame)
+        running = self._running.get(event.frame) or self._taken_up(event)
         if event.type == "ParallelStateExited" and event.name in self._wholes:
             self._tell_end(self._wholes.pop(event.name), event)
         elif event.type == "TaskStateEntered":
@@ -85,6 +85,12 @@ class Live:
                 self._tell_end(ended, event)
             else:
                 self._leave(ended)
+
+    def _taken_up(self, event: Event) -> Running | None:
+        """A task that was entered before anyone looked, when its run goes on in place."""
+        if not event.type.endswith("Scheduled") or not (task := _asked(event, "action")):
+            return None
+        return self._running.setdefault(event.frame, Running(task, event.time))
 
     def _join(self, part: Running) -> None:
         """A call for a part of a task in chunks: the whole task is what is shown."""
@@ -162,25 +168,15 @@ class Tail:
         self._logs = logs
         self._read: dict[str, int] = {}  # how far, by stream
         self._rest: dict[str, bytes] = {}
-        self._in_error: set[str] = set()  # streams in the middle of an error's message
+        self._said: dict[str, Said] = {}
 
     def lines(self, streams: Iterable[str]) -> list[str]:
         """What is new in these streams."""
         found: list[str] = []
         for stream in streams:
-            found += [line for line in self._new(stream) if self._is_the_tasks(stream, line)]
+            said = self._said.setdefault(stream, Said())
+            found += [line for line in self._new(stream) if said(line)]
         return found
-
-    def _is_the_tasks(self, stream: str, line: str) -> bool:
-        """How an invocation ends is shown in its own way; of an error only the traceback is left."""
-        if line.startswith(_LAMBDAS):
-            self._in_error.discard(stream)
-            return False
-        if line.startswith("[ERROR] "):
-            self._in_error.add(stream)
-        elif line.startswith("Traceback "):
-            self._in_error.discard(stream)
-        return stream not in self._in_error
 
     def skip(self, stream: str) -> None:
         """Begin at the end of what is there."""
@@ -220,13 +216,13 @@ def _error(event: Event) -> str:
         text = str(json.loads(details.get("cause") or "{}").get("errorMessage", ""))
     except (ValueError, AttributeError):
         text = details.get("cause") or ""
-    first = text.strip().splitlines()[0] if text.strip() else ""
+    first = text.strip().splitlines()[0].rstrip(":") if text.strip() else ""
     return f"{details.get('error', 'failed')}: {first}" if first else str(details.get("error", "failed"))
 
 
 def notes(receipt: dict[str, Any]) -> str:
     parts = []
-    if receipt.get("rows"):
+    if receipt.get("rows") is not None:
         parts.append(f"{count(receipt['rows'])} row{'' if receipt['rows'] == 1 else 's'}")
     if "lanes" in receipt:
         lanes = f"{receipt['lanes']} lane{'' if receipt['lanes'] == 1 else 's'}"

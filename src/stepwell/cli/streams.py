@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from stepwell.cli.local import Engine, Reader
     from stepwell.insight.visit import Visit
 
+_LAMBDAS = ("START RequestId", "END RequestId", "REPORT RequestId")  # lines of a log stream that Lambda writes
+
 
 def lines_of(reader: "Reader | Engine", arn: str, event: int) -> list[str] | None:
     """What the call has printed that an event of this execution announced; None where it has no log."""
@@ -23,6 +25,26 @@ def last_log(place: object, arn: str, visit: "Visit | None") -> list[str]:
         return []
     reader: Any = place
     return lines_of(reader, arn, visit.attempts[-1].event) or []
+
+
+class Said:
+    """Whether a line of a stream is the tasks' own, asked line by line; how an invocation ends is shown in its own way.
+
+    Of an error only the traceback is left.
+    """
+
+    def __init__(self) -> None:
+        self._in_error = False  # in the middle of an error's message
+
+    def __call__(self, line: str) -> bool:
+        if line.startswith(_LAMBDAS):
+            self._in_error = False
+            return False
+        if line.startswith("[ERROR] "):
+            self._in_error = True
+        elif line.startswith("Traceback "):
+            self._in_error = False
+        return not self._in_error
 
 
 class Cut:

@@ -7,6 +7,7 @@ from types import TracebackType
 from stepwell.errors import StepwellError
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_PYTHONS = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
@@ -36,7 +37,11 @@ def of_error(error: BaseException, folder: str) -> str | None:
 
 
 def _is_users(file: str, folder: str) -> bool:
-    return file.startswith(folder + os.sep) and not any(part in file for part in _INSTALLED)
+    return file.startswith(folder + os.sep) and not _is_installed(file)
+
+
+def _is_installed(file: str) -> bool:
+    return any(part in file for part in _INSTALLED)
 
 
 def _lines(trace: TracebackType | None) -> list[tuple[str, int]]:
@@ -49,7 +54,11 @@ def _lines(trace: TracebackType | None) -> list[tuple[str, int]]:
 
 
 def without_ours(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback from the user's first line on: what is ours tells the user nothing."""
-    while trace is not None and os.path.abspath(trace.tb_frame.f_code.co_filename).startswith(_OURS):
+    """The traceback from the user's first line on: what is ours, or Python's own, tells the user nothing."""
+    while trace is not None and _is_nobodys(os.path.abspath(trace.tb_frame.f_code.co_filename)):
         trace = trace.tb_next
     return trace
+
+
+def _is_nobodys(file: str) -> bool:
+    return file.startswith(_OURS) or (file.startswith(_PYTHONS) and not _is_installed(file))
