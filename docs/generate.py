@@ -78,7 +78,7 @@ def title(action: Action) -> str:
 
 def told(action: Action) -> str:
     text = action.help or ""
-    if action.choices and action.option_strings:
+    if action.choices and action.option_strings and action.metavar is not None:
         text += f": {', '.join(map(str, action.choices))}"
     return cell(text.replace("%%", "%"))
 
@@ -92,6 +92,8 @@ def value(action: Action) -> str:
     """What stands for the option's value; nothing for a flag."""
     if action.nargs == 0:
         return ""
+    if action.choices and action.option_strings and action.metavar is None:
+        return f"{{{','.join(map(str, action.choices))}}}"
     metavar = action.metavar if isinstance(action.metavar, str) else None
     return metavar or (action.dest.upper() if action.option_strings else action.dest)
 

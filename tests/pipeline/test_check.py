@@ -1,5 +1,6 @@
 """What is known to be wrong with a pipeline before it runs."""
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -24,7 +25,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_place(write: Write) -> None
     pipeline = write(WRONG, {"sql/task_02.sql": "select 1;\nselect 'open"})
     told = "\n".join(map(str, check(pipeline, {"dys": 3})))
     for part in (
-        "pipeline.py:3: task 'task_01' (pipeline.py:3) needs the SQL file sql/missing.sql, which does not exist",
+        "pipeline.py:3: task 'task_01' needs the SQL file sql/missing.sql, which does not exist",
         "pipeline.py:4: the timeout of task 'task_02' is 901; give whole seconds from 1 to 900",
         "pipeline.py:4: sql/task_02.sql:2: ",
         "pipeline.py:5: the query of task 'task_03' must be one statement, not 2",
@@ -35,6 +36,21 @@ def test_all_mistakes_are_told_at_once_each_with_its_place(write: Write) -> None
         "input: unknown parameter 'dys' (did you mean 'days'?); known: days",
     ):
         assert part in told
+
+
+def test_a_file_that_is_missing_is_told_with_the_one_that_was_meant(write: Write) -> None:
+    source = "from stepwell import Pipeline\np = Pipeline('x')\np.sql('a', 'sql/task_2.sql')\n"
+    (problem,) = check(write(source, {"sql/task_02.sql": "select 1"}))
+    assert problem.message.endswith("sql/task_2.sql); there is task_02.sql")
+
+
+def test_sql_in_chunks_without_the_parser_is_a_mistake(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "from stepwell import Chunks, Pipeline\np = Pipeline('x')\np.sql('a', 'a.sql', chunks=Chunks('t', 'id'))\n"
+    pipeline = write(source, {"a.sql": "delete from t"})
+    assert check(pipeline) == []
+    monkeypatch.setitem(sys.modules, "postgast", None)  # as if it were not installed
+    (problem,) = check(pipeline)
+    assert (problem.place, problem.remedy) == ("pipeline.py:3", "pip install 'stepwell[chunks]'")
 
 
 def test_a_pipeline_without_mistakes_has_no_problems(write: Write) -> None:

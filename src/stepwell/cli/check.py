@@ -20,7 +20,7 @@ Problem = dict[str, str]
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", nargs="?", help="folder, file or module:pipeline (default: ./pipeline.py)")
+    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
     parser.add_argument("--aws", action="store_true", help="also look at every limit of AWS that can be known")
     parser.add_argument("--memory", type=int, metavar="MB", help="with --aws: of the function (default: 1024)")
     parser.add_argument("--processors", type=int, metavar="N", help="with --aws: those that the database has")

@@ -11,7 +11,7 @@ from stepwell.cli import output
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", nargs="?", help="folder, file or module:pipeline (default: ./pipeline.py)")
+    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
     parser.add_argument("--lambda-arn", metavar="ARN", help="the function that the tasks call (default: the local one)")
     output.arguments(parser)
 

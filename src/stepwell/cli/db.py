@@ -21,7 +21,7 @@ WORDS = ("start", "stop", "url", "shell")
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("what", choices=WORDS, metavar="|".join(WORDS), help="what to do")
-    parser.add_argument("options", nargs=REMAINDER, help="after `shell --`: options of psql")
+    parser.add_argument("options", metavar="OPTION", nargs=REMAINDER, help="after `shell --`: options of psql")
 
 
 def main(options: Namespace) -> int:

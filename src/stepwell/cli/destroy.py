@@ -11,7 +11,7 @@ from stepwell.errors import UsageError
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", nargs="?", help="folder, file or module:pipeline (default: ./pipeline.py)")
+    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
     deploying.stack_arguments(parser)
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
 

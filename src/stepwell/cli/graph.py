@@ -12,7 +12,7 @@ from argparse import ArgumentParser, Namespace
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", nargs="?", help="folder, file or module:pipeline (default: ./pipeline.py)")
+    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
     parser.add_argument("--all", action="store_true", help="draw every state, also those that only failures lead to")
     parser.add_argument("--svg", action="store_true", help="print an SVG picture that needs nothing else")
 

@@ -2,10 +2,10 @@
 
 import os
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from importlib import import_module
 from typing import NoReturn
 
+from stepwell.cli.parser import Parser
 from stepwell.errors import StepwellError, UsageError
 
 # Each command is a module with `arguments(parser)` and `main(options) -> exit code`.
@@ -84,9 +84,7 @@ def _dispatch(argv: list[str]) -> int:
     if name not in COMMANDS:
         raise UsageError(f"unknown command {name!r}{_nearest(name)}; `stepwell --help` lists the commands")
     command = import_module(f"stepwell.cli.{name}")
-    parser = ArgumentParser(
-        f"stepwell {name}", description=command.__doc__, formatter_class=RawDescriptionHelpFormatter
-    )
+    parser = Parser(f"stepwell {name}", command.__doc__)
     command.arguments(parser)
     code: int = command.main(parser.parse_args(argv[1:]))
     return code

@@ -23,7 +23,7 @@ SHOWN = 5  # packages
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", nargs="?", help="folder, file or module:pipeline (default: ./pipeline.py)")
+    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
     parser.add_argument("--output", "-o", metavar="FILE", help="write to this file (default: .stepwell/NAME.zip)")
     bundle_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -37,7 +37,9 @@ class Watched(NamedTuple):
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", help="a run's name, the beginning of one, or an ARN (default: the newest)")
+    parser.add_argument(
+        "run", metavar="RUN", nargs="?", help="a run's name, the beginning of one, or an ARN (default: the newest)"
+    )
     parser.add_argument("--follow", action="store_true", help="go on until the run is over; exit code 1 if it failed")
     parser.add_argument("--json", action="store_true", help="print JSON; with --follow a line for each change")
     side.arguments(parser)

@@ -26,7 +26,9 @@ _PASSED = ("action", "timeout", "context", "input")  # what makes the task; its 
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", help="a run's name, the beginning of one, or an ARN (default: the newest)")
+    parser.add_argument(
+        "run", metavar="RUN", nargs="?", help="a run's name, the beginning of one, or an ARN (default: the newest)"
+    )
     parser.add_argument("--task", metavar="NAME", help="the task (default: the one that failed)")
     parser.add_argument("--chunk", type=int, metavar="N", help="only this chunk (default: the one that failed)")
     parser.add_argument("--target", metavar="TARGET", help="folder, file or module:pipeline (default: here)")

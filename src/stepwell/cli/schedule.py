@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
-    parser.add_argument("--as", dest="form", choices=("crontab", "systemd"), default="crontab", help="which (crontab)")
+    parser.add_argument(
+        "--as", dest="form", choices=("crontab", "systemd"), default="crontab", help="for which (default: crontab)"
+    )
     parser.add_argument("--json", action="store_true", help="print the schedule as one JSON object")
 
 

@@ -25,7 +25,9 @@ Execution = dict[str, Any]
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", help="a run's name, the beginning of one, or an ARN (default: the newest)")
+    parser.add_argument(
+        "run", metavar="RUN", nargs="?", help="a run's name, the beginning of one, or an ARN (default: the newest)"
+    )
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--events", action="store_true", help="print a table of all events")
     shape.add_argument("--html", metavar="FILE", help="write one page with all that there is to see, for a mail or CI")

@@ -20,7 +20,7 @@ SHOWN = 1_000  # rows of a table; who wants more wants --csv
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("statement", help="the SQL, or - for stdin")
+    parser.add_argument("statement", metavar="STATEMENT", help="the SQL, or - for stdin")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print a JSON list of objects")
     shape.add_argument("--csv", action="store_true", help="print CSV with a header; NULL is empty")

@@ -258,4 +258,5 @@ def shown(figure: float, unit: str) -> str:
         return f"{figure / size:,.1f}".rstrip("0").rstrip(".") + f" {name}" if size > 1 else f"{figure:,.0f} {name}"
     if unit in ("of it", "of them") and figure != 0:
         return f"{figure:.0%}".replace("%", " %")
-    return f"{figure:,.0f}" + ("" if unit in ("of it", "of them") else f" {unit}")
+    one = unit.removesuffix("s") if figure == 1 and len(unit) > 1 else unit
+    return f"{figure:,.0f}" + ("" if unit in ("of it", "of them") else f" {one}")

@@ -30,7 +30,7 @@ def check(
     """All mistakes; at run time also the settings that are missing from the environment."""
     found = structure(pipeline)
     for task in pipeline.tasks:
-        found += _sql(task, pipeline.params) + _checks(task, pipeline.params)
+        found += _sql(task, pipeline.params) + _parser(task) + _checks(task, pipeline.params)
     for mistake in mistakes(pipeline.params, params_override or {}):
         found.append(Problem("input", mistake, ""))
     return found + _schedule(pipeline) + (_settings(pipeline) if at_run_time else [])
@@ -130,8 +130,19 @@ def _sql(task: Task, params: dict[str, Any]) -> list[Problem]:
         else:
             task.script().check(params)
     except ConfigurationError as error:
-        return [Problem(task.place, error.message.removeprefix(f"{task.place}: "), "")]
+        message = error.message.removeprefix(f"{task.place}: ").replace(f" ({task.place})", "")
+        return [Problem(task.place, message, "")]
     return []
+
+
+def _parser(task: Task) -> list[Problem]:
+    """A SQL task in chunks is read by a library that comes with an extra."""
+    from importlib.util import find_spec
+
+    if not isinstance(task, SqlTask) or task.chunks is None or find_spec("postgast") is not None:
+        return []
+    what = f"task {task.name!r} has chunks=, which needs PostgreSQL's parser"
+    return [Problem(task.place, what, "pip install 'stepwell[chunks]'")]
 
 
 def _checks(task: Task, params: dict[str, Any]) -> list[Problem]:

@@ -264,9 +264,20 @@ def read_script(path: str, file: str, needed_by: str) -> "Script":
         with open(path, encoding="utf-8-sig") as opened:
             return Script.parse(opened.read(), file)
     except FileNotFoundError:
-        raise ConfigurationError(f"{needed_by} needs the SQL file {file}, which does not exist ({path})") from None
+        raise ConfigurationError(
+            f"{needed_by} needs the SQL file {file}, which does not exist ({path}){_nearest(path)}"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{needed_by} cannot read the SQL file {file}: {error}") from None
+
+
+def _nearest(path: str) -> str:
+    """The file that was meant, where one beside it is called much the same."""
+    from difflib import get_close_matches
+
+    folder, name = os.path.split(path)
+    near = get_close_matches(name, os.listdir(folder), n=1) if os.path.isdir(folder) else []
+    return f"; there is {near[0]}" if near else ""
 
 
 def _read_signature(function: Any, what: str) -> tuple[frozenset[str], frozenset[str] | None]:
