@@ -1,7 +1,8 @@
 import pytest
 
 from stepwell.asl import expression
-from stepwell.asl.expression import InvalidExpression, compile_path
+from stepwell.asl.cursor import InvalidExpression
+from stepwell.asl.expression import compile_path
 from stepwell.asl.jsonpath import PathNotFound
 from stepwell.asl.payload import Payload
 from stepwell.errors import StatesError

@@ -1,7 +1,7 @@
 import pytest
 
-from stepwell.asl import jsonpath
-from stepwell.asl.jsonpath import InvalidPath
+from stepwell.asl.cursor import InvalidExpression
+from stepwell.asl.expression import compile_path
 
 USERS = {
     "most": 30,
@@ -44,10 +44,10 @@ USERS = {
     ],
 )
 def test_a_filter_keeps_the_items_for_which_it_holds(test, ids):
-    assert jsonpath.compile(f"$.users[?({test})].id").read(USERS) == ids
+    assert compile_path(f"$.users[?({test})].id").path.read(USERS) == ids
 
 
 @pytest.mark.parametrize("test", ["", "@.a ==", "@.a == 'x", "(@.a", "@.a =~ /(/", "@.a == 1 1"])
 def test_a_filter_that_cannot_be_read_is_refused(test):
-    with pytest.raises(InvalidPath):
-        jsonpath.compile(f"$.users[?({test})]")
+    with pytest.raises(InvalidExpression):
+        compile_path(f"$.users[?({test})]")

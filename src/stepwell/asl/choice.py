@@ -1,9 +1,13 @@
 """The rules of a Choice state: every operator, And, Or and Not, compiled to functions from the input to bool."""
 
+import re
 from collections.abc import Callable
+from fnmatch import translate
+from glob import escape
 from operator import eq, ge, gt, le, lt
 from typing import Any
 
+from stepwell.asl.cursor import pieces
 from stepwell.asl.expression import Expression
 from stepwell.asl.jsonpath import PathNotFound
 from stepwell.asl.payload import Payload
@@ -17,22 +21,10 @@ Compare = Callable[[Any, Any], bool]
 Admit = Callable[[Any], Any]  # the operand as it is compared; None: it has another type, so nothing matches
 
 
-def _number(value: Any) -> Any:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _string(value: Any) -> Any:
-    return value if isinstance(value, str) else None
-
-
-def _boolean(value: Any) -> Any:
-    return value if isinstance(value, bool) else None
-
-
 _TYPES: dict[str, tuple[Admit, str]] = {
-    "Boolean": (_boolean, "Boolean"),
-    "Numeric": (_number, "Number"),
-    "String": (_string, "String"),
+    "Boolean": (lambda value: value if type(value) is bool else None, "Boolean"),
+    "Numeric": (lambda value: value if type(value) in (int, float) else None, "Number"),
+    "String": (lambda value: value if type(value) is str else None, "String"),
     "Timestamp": (epoch, "Timestamp"),
 }
 _COMPARISONS: dict[str, Compare] = {
@@ -42,13 +34,8 @@ _COMPARISONS: dict[str, Compare] = {
     "LessThanEquals": le,
     "GreaterThanEquals": ge,
 }
-_KINDS: dict[str, Callable[[Any], bool]] = {
-    "IsNull": lambda value: value is None,
-    "IsBoolean": lambda value: isinstance(value, bool),
-    "IsNumeric": lambda value: _number(value) is not None,
-    "IsString": lambda value: isinstance(value, str),
-    "IsTimestamp": lambda value: epoch(value) is not None,
-}
+_KINDS: dict[str, Admit] = {f"Is{name}": admit for name, (admit, _) in _TYPES.items()}
+_KINDS["IsNull"] = lambda value: True if value is None else None
 OPERATORS: dict[str, tuple[Admit, str, Compare]] = {
     type_ + name: (*_TYPES[type_], compare)
     for type_ in _TYPES
@@ -95,20 +82,31 @@ def _data_test(rule: Reader) -> Test:
 def _operator(rule: Reader, name: str, variable: Expression) -> Test:
     if name == "IsPresent":
         return _present(variable, rule.boolean(name))
-    if name in _KINDS:
-        return _kind(variable, _KINDS[name], rule.boolean(name))
-    if name == "StringMatches":
-        return _matching(variable, rule.text(name) or "")
     if name.endswith("Path"):
         other = rule.path(name)
-        admit, _, compare = OPERATORS[name.removesuffix("Path")]
-        return _compared_with(variable, admit, compare, other) if other else _never
+        return _compared(variable, OPERATORS[name.removesuffix("Path")], other) if other else _never
+    holds = _predicate(rule, name)
+    return lambda payload, scope: holds(_look_up(variable, payload, scope))
+
+
+def _predicate(rule: Reader, name: str) -> Callable[[Any], bool]:
+    """What the operator asks of the value, where it asks that of nothing else."""
+    if name in _KINDS:
+        admitted, wanted = _KINDS[name], rule.boolean(name)
+        return lambda value: (admitted(value) is not None) is wanted
+    if name == "StringMatches":
+        return _like(rule.text(name) or "")
     admit, type_, compare = OPERATORS[name]
     constant = admit(rule.fields[name])
     if constant is None:
         rule.refuse(f"Expected value of type {type_}", name)
-        return _never
-    return _compared(variable, admit, compare, constant)
+    return lambda value: (found := admit(value)) is not None and compare(found, constant)
+
+
+def _like(wanted: str) -> Callable[[Any], bool]:
+    """The asterisks of a shell's pattern, which is matched without trying anything twice."""
+    pattern = re.compile(translate("*".join([escape(piece) for piece in pieces(wanted, "*", r"[\\*]")])))
+    return lambda value: type(value) is str and pattern.match(value) is not None
 
 
 def _look_up(variable: Expression, payload: Payload, scope: Scope) -> Any:
@@ -119,15 +117,9 @@ def _look_up(variable: Expression, payload: Payload, scope: Scope) -> Any:
         raise StatesError("States.Runtime", cause) from None
 
 
-def _compared(variable: Expression, admit: Admit, compare: Compare, constant: Any) -> Test:
-    def test(payload: Payload, scope: Scope) -> bool:
-        value = admit(_look_up(variable, payload, scope))
-        return value is not None and compare(value, constant)
+def _compared(variable: Expression, operator: tuple[Admit, str, Compare], other: Expression) -> Test:
+    admit, _, compare = operator
 
-    return test
-
-
-def _compared_with(variable: Expression, admit: Admit, compare: Compare, other: Expression) -> Test:
     def test(payload: Payload, scope: Scope) -> bool:
         value, against = admit(_look_up(variable, payload, scope)), admit(_look_up(other, payload, scope))
         return value is not None and against is not None and compare(value, against)
@@ -144,48 +136,3 @@ def _present(variable: Expression, wanted: bool) -> Test:
         return wanted
 
     return test
-
-
-def _kind(variable: Expression, is_kind: Callable[[Any], bool], wanted: bool) -> Test:
-    return lambda payload, scope: is_kind(_look_up(variable, payload, scope)) is wanted
-
-
-def _matching(variable: Expression, pattern: str) -> Test:
-    pieces = _pieces(pattern)
-
-    def test(payload: Payload, scope: Scope) -> bool:
-        value = _look_up(variable, payload, scope)
-        return isinstance(value, str) and matches(value, pieces)
-
-    return test
-
-
-def _pieces(pattern: str) -> list[str]:
-    """The texts between the asterisks; a backslash makes an asterisk or a backslash plain."""
-    pieces, at = [""], 0
-    while at < len(pattern):
-        if pattern[at] == "\\" and pattern[at + 1 : at + 2] in ("*", "\\"):
-            at += 1
-            pieces[-1] += pattern[at]
-        elif pattern[at] == "*":
-            pieces.append("")
-        else:
-            pieces[-1] += pattern[at]
-        at += 1
-    return pieces
-
-
-def matches(value: str, pieces: list[str]) -> bool:
-    """Whether the text has the pieces in this order, the first at its beginning and the last at its end."""
-    if len(pieces) == 1:
-        return value == pieces[0]
-    first, *middle, last = pieces
-    if len(value) < len(first) + len(last) or not (value.startswith(first) and value.endswith(last)):
-        return False
-    at, end = len(first), len(value) - len(last)
-    for piece in middle:
-        at = value.find(piece, at, end)
-        if at < 0:
-            return False
-        at += len(piece)
-    return True

@@ -1,12 +1,15 @@
 """A place in a text that is being read: what paths, filters and intrinsic functions are parsed with."""
 
-from typing import NoReturn
+import re
+from typing import Any, NoReturn
 
-_NAME_ENDS = frozenset(".[]()' ,\"=<>!&|")
+_NAME = r"""[^.\[\]()' ,"=<>!&|]+"""
+_INTEGER = r"-?\d+"
+_WORDS = {"true": True, "false": False, "null": None}
 
 
-class SyntaxProblem(ValueError):
-    """The text cannot be read; the message says where."""
+class InvalidExpression(ValueError):
+    """This is neither a path nor a call; the message says where reading stopped."""
 
 
 class Cursor:
@@ -17,16 +20,13 @@ class Cursor:
         self.position = 0
 
     def fail(self, expected: str) -> NoReturn:
-        raise self.problem(expected)
+        raise InvalidExpression(f"expected {expected} at character {self.position + 1} of {self.text}")
 
-    def problem(self, expected: str) -> SyntaxProblem:
-        return SyntaxProblem(f"expected {expected} at character {self.position + 1} of {self.text}")
-
-    def looking_at(self, token: str) -> bool:
-        return self.text.startswith(token, self.position)
+    def looking_at(self, *tokens: str) -> bool:
+        return self.text.startswith(tokens, self.position)
 
     def take(self, token: str) -> bool:
-        if not self.text.startswith(token, self.position):
+        if not self.looking_at(token):
             return False
         self.position += len(token)
         return True
@@ -35,9 +35,16 @@ class Cursor:
         if not self.take(token):
             self.fail(repr(token))
 
+    def match(self, pattern: str) -> str:
+        """Takes what the regular expression matches here, which may be nothing."""
+        found = re.compile(pattern, re.DOTALL).match(self.text, self.position)
+        if found is None:
+            return ""
+        self.position = found.end()
+        return found[0]
+
     def blanks(self) -> None:
-        while self.position < len(self.text) and self.text[self.position].isspace():
-            self.position += 1
+        self.match(r"\s*")
 
     def end(self) -> None:
         if self.position != len(self.text):
@@ -45,49 +52,38 @@ class Cursor:
 
     def name(self) -> str:
         """A bare name, as after a dot."""
-        start = self.position
-        while self.position < len(self.text) and self.text[self.position] not in _NAME_ENDS:
-            self.position += 1
-        if start == self.position:
-            self.fail("a name")
-        return self.text[start : self.position]
+        return self.match(_NAME) or self.fail("a name")
 
     def integer(self) -> int | None:
-        start = self.position
-        self.take("-")
-        while self.position < len(self.text) and self.text[self.position].isdecimal():
-            self.position += 1
-        digits = self.text[start : self.position]
-        if digits in ("", "-"):
-            self.position = start
-            return None
-        return int(digits)
-
-    def number(self) -> int | float | None:
-        start = self.position
-        whole = self.integer()
-        if whole is None or self.text[self.position : self.position + 1] not in (".", "e", "E"):
-            return whole
-        while self.position < len(self.text) and self.text[self.position] in "0123456789.eE+-":
-            self.position += 1
-        try:
-            return float(self.text[start : self.position])
-        except ValueError:
-            self.fail("a number")
+        digits = self.match(_INTEGER)
+        return int(digits) if digits else None
 
     def quoted(self) -> str:
         """The raw text between two quotes of a kind; a backslash keeps the quote behind it from ending it."""
-        quote = self.text[self.position : self.position + 1]
-        if quote not in ("'", '"'):
-            self.fail("a quote")
-        start = self.position = self.position + 1
-        while self.position < len(self.text):
-            if self.text[self.position] == "\\":
-                self.position += 2
-            elif self.text[self.position] == quote:
-                self.position += 1
-                return self.text[start : self.position - 1]
-            else:
-                self.position += 1
-        self.position = start
-        raise self.problem(f"a closing {quote}")
+        quote = self.match("['\"]") or self.fail("a quote")
+        found = self.match(rf"(\\.|[^\\{quote}])*{quote}") or self.fail(f"a closing {quote}")
+        return found[:-1]
+
+    def literal(self, expected: str) -> Any:
+        """A number, true, false or null."""
+        for word, value in _WORDS.items():
+            if self.take(word):
+                return value
+        whole = self.match(_INTEGER) or self.fail(expected)
+        if not self.looking_at(".", "e", "E"):
+            return int(whole)
+        try:
+            return float(whole + self.match(r"[0-9.eE+-]*"))
+        except ValueError:
+            self.fail("a number")
+
+
+def pieces(text: str, mark: str, escaped: str) -> list[str]:
+    """The texts around each mark; a backslash makes plain what it stands before, if `escaped` matches that."""
+    found = [""]
+    for plain, other in re.findall(rf"\\({escaped})|({re.escape(mark)}|.)", text, re.DOTALL):
+        if other == mark:
+            found.append("")
+        else:
+            found[-1] += plain or other
+    return found

@@ -1,10 +1,11 @@
 """A field's value that is looked up or computed: `$.path`, `$$.context.path`, or a call of an intrinsic function."""
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from stepwell.asl import intrinsics, jsonpath
-from stepwell.asl.cursor import Cursor, SyntaxProblem
+from stepwell.asl.cursor import Cursor, InvalidExpression
 from stepwell.asl.jsonpath import Path, PathNotFound
 from stepwell.asl.payload import Payload, dumps
 from stepwell.asl.scope import Scope
@@ -12,10 +13,6 @@ from stepwell.errors import StatesError
 
 Read = Callable[[Payload, Scope], Any]
 NO_INPUT = "Unable to apply Path transformation to null or empty input."
-
-
-class InvalidExpression(ValueError):
-    """This is neither a path nor a call."""
 
 
 class Expression(NamedTuple):
@@ -40,12 +37,9 @@ class Expression(NamedTuple):
 
 def compile(text: str) -> Expression:  # noqa: A001
     """Raises InvalidExpression."""
-    try:
-        cursor = Cursor(text)
-        expression = _call(cursor) if cursor.looking_at("States.") else _path(cursor)
-        cursor.end()
-    except SyntaxProblem as problem:
-        raise InvalidExpression(str(problem)) from None
+    cursor = Cursor(text)
+    expression = _call(cursor) if cursor.looking_at("States.") else _path(cursor)
+    cursor.end()
     return expression
 
 
@@ -59,25 +53,13 @@ def compile_path(text: str) -> Expression:
 
 def _path(cursor: Cursor) -> Expression:
     start = cursor.position
-    if not cursor.looking_at("$"):
+    if not cursor.take("$"):
         cursor.fail("$ or an intrinsic function")
-    of_context = cursor.looking_at("$$")
-    cursor.position += of_context
-    name = None if of_context else _variable_name(cursor)
+    of_context = cursor.take("$")
+    variable = None if of_context else cursor.match(r"[^\W\d]\w*") or None
     path = jsonpath.parse(cursor)
-    read = _of_context(path.read) if of_context else _of_variable(name, path.read) if name else _of_input(path.read)
-    return Expression(cursor.text[start : cursor.position], read, path, of_context, name)
-
-
-def _variable_name(cursor: Cursor) -> str | None:
-    """Of `$name.a`; what follows is read as a path whose $ is the name's last character."""
-    end = cursor.position + 1
-    while cursor.text[cursor.position + 1 : end + 1].isidentifier() and end < len(cursor.text):
-        end += 1
-    name = cursor.text[cursor.position + 1 : end]
-    if name:
-        cursor.position = end - 1
-    return name or None
+    read = _of_variable(variable, path.read) if variable else (_of_context if of_context else _of_input)(path.read)
+    return Expression(cursor.text[start : cursor.position], read, path, of_context, variable)
 
 
 def _of_variable(name: str, follow: Callable[[Any], Any]) -> Read:
@@ -141,29 +123,18 @@ def _argument(cursor: Cursor, keep_escapes: bool) -> Expression:
         raw = cursor.quoted()
         plain = _unescaped(cursor, raw)
         return _constant(raw if keep_escapes else plain)
-    for word, value in (("true", True), ("false", False), ("null", None)):
-        if cursor.take(word):
-            return _constant(value)
-    number = cursor.number()
-    if number is None:
-        cursor.fail("an argument")
-    return _constant(number)
+    return _constant(cursor.literal("an argument"))
 
 
 def _unescaped(cursor: Cursor, raw: str) -> str:
     """Only these may be escaped: ' { } and the backslash itself. Anything else behind a backslash is refused."""
-    if "\\" not in raw:
-        return raw
-    plain, escaped = "", False
-    for character in raw:
-        if escaped and character not in "'{}\\":
+
+    def plain(escape: re.Match[str]) -> str:
+        if escape[1] not in "'{}\\":
             cursor.fail("one of ' { } \\ behind a backslash")
-        if escaped or character != "\\":
-            plain += character
-            escaped = False
-        else:
-            escaped = True
-    return plain
+        return escape[1]
+
+    return re.sub(r"\\(.)", plain, raw, flags=re.DOTALL)
 
 
 def _constant(value: Any) -> Expression:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from stepwell.asl.cursor import pieces
 from stepwell.asl.jsonpath import java
 from stepwell.asl.payload import Payload, canonical, dumps
 from stepwell.asl.scope import Scope
@@ -47,9 +48,9 @@ def _short(value: Any) -> str:
 
 def _whole(value: Any, place: str) -> int:
     """Half up, also below zero: -1.5 is -1 (recorded)."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if type(value) not in (int, float):
         raise Refused(f"The {place} argument must be a number")
-    return value if isinstance(value, int) else int((value + 0.5) // 1)
+    return value if type(value) is int else int((value + 0.5) // 1)
 
 
 def _partition(args: list[Any], scope: Scope) -> list[Any]:
@@ -145,26 +146,10 @@ def uuid(dice: "Random") -> str:
 
 
 def _format(args: list[Any], scope: Scope) -> str:
-    pieces, values = _pieces(_text(args[0])), args[1:]
-    if len(pieces) - 1 != len(values):
-        raise Refused(f"The number of {{}} ({len(pieces) - 1}) is not the number of arguments ({len(values)})")
-    return pieces[0] + "".join([java(value) + piece for value, piece in zip(values, pieces[1:], strict=True)])
-
-
-def _pieces(template: str) -> list[str]:
-    """The texts around each {}; a backslash makes the next character plain."""
-    pieces, at = [""], 0
-    while at < len(template):
-        if template[at] == "\\" and at + 1 < len(template):
-            pieces[-1] += template[at + 1]
-            at += 2
-        elif template.startswith("{}", at):
-            pieces.append("")
-            at += 2
-        else:
-            pieces[-1] += template[at]
-            at += 1
-    return pieces
+    (first, *others), values = pieces(_text(args[0]), "{}", "."), args[1:]
+    if len(others) != len(values):
+        raise Refused(f"The number of {{}} ({len(others)}) is not the number of arguments ({len(values)})")
+    return first + "".join([java(value) + piece for value, piece in zip(values, others, strict=True)])
 
 
 def _parsed(args: list[Any], scope: Scope) -> Any:

@@ -5,10 +5,12 @@ it finds, which is empty where nothing matches: AWS does that even where a paren
 """
 
 from collections.abc import Callable
+from functools import reduce
+from operator import getitem
 from typing import Any, NamedTuple
 
-from stepwell.asl.cursor import Cursor, SyntaxProblem
-from stepwell.asl.jsonfilter import parse_filter
+from stepwell.asl.cursor import Cursor
+from stepwell.asl.jsonfilter import ABSENT, Filter, Operand, Test
 
 # A name, an index, or, for what can find several things, a function from (nodes, root) to nodes.
 Fan = Callable[[list[Any], Any], list[Any]]
@@ -30,43 +32,24 @@ class PathNotFound(LookupError):
     """The path leads nowhere in this value; the text is Jayway's."""
 
 
-class InvalidPath(ValueError):
-    """This is no path."""
-
-
 class Path(NamedTuple):
     """A compiled path. `read(value)` follows it; `reference` has its steps if it names exactly one place."""
 
-    text: str
     definite: bool
     read: Read
     reference: tuple[str | int, ...] | None
 
 
-def compile(text: str) -> Path:  # noqa: A001
-    """Raises InvalidPath."""
-    try:
-        cursor = Cursor(text)
-        path = parse(cursor)
-        cursor.end()
-    except SyntaxProblem as problem:
-        raise InvalidPath(str(problem)) from None
-    return path
-
-
 def parse(cursor: Cursor) -> Path:
-    """Reads the path that starts at the cursor (with $ or @) and stops behind it."""
-    start = cursor.position
-    cursor.position += 1
+    """Reads the steps of a path, behind its $, its @ or the name of its variable."""
     steps: list[Step] = []
     tail: Read | None = None
-    while tail is None and (cursor.looking_at(".") or cursor.looking_at("[")):
+    while tail is None and cursor.looking_at(".", "["):
         tail = _step(cursor, steps)
-    text = cursor.text[start : cursor.position]
-    plain = [step for step in steps if not callable(step)]
+    plain = tuple(step for step in steps if not callable(step))
     if len(plain) < len(steps):
-        return Path(text, False, _with_tail(_indefinite(tuple(steps)), tail), None)
-    return Path(text, True, _with_tail(_definite(tuple(plain)), tail), None if tail else tuple(plain))
+        return Path(False, _with_tail(_indefinite(steps), tail), None)
+    return Path(True, _with_tail(_definite(plain), tail), None if tail else plain)
 
 
 def _with_tail(read: Read, tail: Read | None) -> Read:
@@ -104,17 +87,17 @@ def _step(cursor: Cursor, steps: list[Step]) -> Read | None:
 
 def _bracket(cursor: Cursor, steps: list[Step]) -> Read | None:
     cursor.blanks()
-    if cursor.looking_at("'") or cursor.looking_at('"'):
-        names = _listed(cursor, lambda: _unescaped(cursor.quoted()))
+    if cursor.looking_at("'", '"'):
+        names = _quoted_names(cursor)
         cursor.expect("]")
-        if len(names) > 1 and not (cursor.looking_at(".") or cursor.looking_at("[")):
+        if len(names) > 1 and not cursor.looking_at(".", "["):
             return lambda value: {name: value[name] for name in names if name in value}
         steps.append(names[0] if len(names) == 1 else _named(names))
         return None
     if cursor.take("*"):
         steps.append(_children)
     elif cursor.take("?("):
-        steps.append(_matching(parse_filter(cursor, parse)))
+        steps.append(_matching(Filter(cursor, _operand).test()))
         cursor.expect(")")
     else:
         steps.append(_indexes(cursor))
@@ -123,19 +106,14 @@ def _bracket(cursor: Cursor, steps: list[Step]) -> Read | None:
     return None
 
 
-def _listed(cursor: Cursor, item: Callable[[], Any]) -> list[Any]:
-    items = [item()]
-    cursor.blanks()
-    while cursor.take(","):
+def _quoted_names(cursor: Cursor) -> list[str]:
+    names: list[str] = []
+    while not names or cursor.take(","):
         cursor.blanks()
-        items.append(item())
+        # Only a quote needs its backslash away: AWS leaves any other backslash in a name (recorded 2025-02-02).
+        names.append(cursor.quoted().replace("\\'", "'"))
         cursor.blanks()
-    return items
-
-
-def _unescaped(raw: str) -> str:
-    # Only a quote needs its backslash away: AWS leaves any other backslash in a name (recorded 2025-02-02).
-    return raw.replace("\\'", "'")
+    return names
 
 
 def _indexes(cursor: Cursor) -> Step:
@@ -161,51 +139,22 @@ def _indexes(cursor: Cursor) -> Step:
 
 
 def _definite(steps: tuple[str | int, ...]) -> Read:
-    if not steps:
-        return lambda value: value
-    if all(type(step) is str for step in steps):
-        return _names(steps)
+    follow = _item if any(type(step) is int for step in steps) else getitem
 
     def read(value: Any) -> Any:
-        node = value
         try:
-            for step in steps:
-                if type(step) is int and type(node) is not list:
-                    raise TypeError
-                node = node[step]
+            return reduce(follow, steps, value)
         except (KeyError, IndexError, TypeError):
             raise PathNotFound(_why(steps, value)) from None
-        return node
 
     return read
 
 
-def _names(steps: tuple[Any, ...]) -> Read:
-    """A closure for one and two names, which most paths are, and a loop for longer ones."""
-    first, second = steps[0], steps[-1]
-
-    def one(value: Any) -> Any:
-        try:
-            return value[first]
-        except (KeyError, TypeError):
-            raise PathNotFound(_why(steps, value)) from None
-
-    def two(value: Any) -> Any:
-        try:
-            return value[first][second]
-        except (KeyError, TypeError):
-            raise PathNotFound(_why(steps, value)) from None
-
-    def many(value: Any) -> Any:
-        node = value
-        try:
-            for step in steps:
-                node = node[step]
-        except (KeyError, TypeError):
-            raise PathNotFound(_why(steps, value)) from None
-        return node
-
-    return one if len(steps) == 1 else two if len(steps) == 2 else many
+def _item(node: Any, step: Any) -> Any:
+    """Python would give a character of a text, too."""
+    if type(step) is int and type(node) is not list:
+        raise TypeError
+    return node[step]
 
 
 def _shown(steps: tuple[str | int, ...]) -> str:
@@ -247,17 +196,13 @@ def java(value: Any) -> str:
         return "{" + ", ".join([f"{key}={java(item)}" for key, item in value.items()]) + "}"
     if isinstance(value, list):
         return "[" + ", ".join([java(item) for item in value]) + "]"
-    return (
-        {None: "null", True: "true", False: "false"}[value]
-        if value is None or value is True or value is False
-        else str(value)
-    )
+    return "null" if value is None else str(value).lower()
 
 
 # Paths that can find several things
 
 
-def _indefinite(steps: tuple[Step, ...]) -> Read:
+def _indefinite(steps: list[Step]) -> Read:
     def read(value: Any) -> list[Any]:
         nodes = [value]
         for step in steps:
@@ -303,7 +248,7 @@ def _sliced(part: slice) -> Fan:
     return lambda nodes, root: [item for node in nodes if type(node) is list for item in node[part]]
 
 
-def _matching(matches: Callable[[Any, Any], bool]) -> Fan:
+def _matching(matches: Test) -> Fan:
     def fan(nodes: list[Any], root: Any) -> list[Any]:
         candidates = [item for node in nodes for item in (node if type(node) is list else [node])]
         return [item for item in candidates if matches(item, root)]
@@ -311,12 +256,26 @@ def _matching(matches: Callable[[Any, Any], bool]) -> Fan:
     return fan
 
 
+def _operand(cursor: Cursor) -> Operand:
+    """A path within a filter: from the item that is looked at, or from the root."""
+    of_item, path = cursor.match("[@$]") == "@", parse(cursor)
+
+    def operand(item: Any, root: Any) -> Any:
+        try:
+            found = path.read(item if of_item else root)
+        except PathNotFound:
+            return ABSENT
+        return found if path.definite or found else ABSENT
+
+    return operand
+
+
 def _length(value: Any) -> Any:
     return len(value) if isinstance(value, list | dict | str) else None
 
 
 def _numbers(value: Any) -> list[Any]:
-    return [item for item in value if isinstance(item, int | float) and not isinstance(item, bool)]
+    return [item for item in value if type(item) in (int, float)]
 
 
 _FUNCTIONS: dict[str, Read] = {

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from stepwell.asl import expression
-from stepwell.asl.expression import Expression, InvalidExpression
+from stepwell.asl.cursor import InvalidExpression
+from stepwell.asl.expression import Expression
 from stepwell.asl.jsonpath import PathNotFound
 from stepwell.asl.payload import Payload
 from stepwell.asl.scope import Scope
