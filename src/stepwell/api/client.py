@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from stepwell.api.actions import ACTIONS, Door, perform
+from stepwell.api.actions import ACTIONS, Door, aws_name, perform
 from stepwell.api.door import Answer, Later, Written
 from stepwell.asl.payload import Payload
 from stepwell.errors import UnknownOperationException
@@ -17,7 +17,7 @@ class Client:
         self._door = door
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
-        action = "".join(word.capitalize() for word in name.split("_"))
+        action = aws_name(name)
         if action not in ACTIONS:
             raise AttributeError(f"the Step Functions client of this machine has no {name}")
 
