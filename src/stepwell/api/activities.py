@@ -3,7 +3,7 @@
 import json
 
 from stepwell.api.arns import ACCOUNT, REGION, check_arn, check_name
-from stepwell.api.door import Answer, Door, Later, Request, page, size_of, token_of
+from stepwell.api.door import Answer, Door, Later, Request, page
 from stepwell.api.jackson import complaint
 from stepwell.api.tags import pairs
 from stepwell.engine.tokens import read_token, token
@@ -36,9 +36,7 @@ def describe_activity(door: Door, request: Request) -> Answer:
 
 
 def list_activities(door: Door, request: Request) -> Answer:
-    limit = size_of(request)
-    rows = door.journal.catalog.activities(token_of(request) or "", limit + 1)
-    return page("activities", [_shown(row) for row in rows], limit, [row.name for row in rows])
+    return page("activities", request, door.journal.catalog.activities, _shown)
 
 
 def get_activity_task(door: Door, request: Request) -> Answer | Later:

@@ -1,12 +1,12 @@
 """What the actions work on, and what they have in common: who is asked for, which page is wanted."""
 
-import binascii
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from secrets import token_hex
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from stepwell.api.arns import Qualified, check_arn, qualified
 from stepwell.asl.machine import Machine, parse_machine
@@ -20,6 +20,7 @@ from stepwell.journal.runs import PENDING
 Request = dict[str, Any]
 Answer = dict[str, Any]
 Written = Payload  # an answer that is JSON already
+Row = TypeVar("Row")
 
 
 class Later(NamedTuple):
@@ -135,21 +136,42 @@ def visible(request: Request, answer: Answer) -> Answer:
 # Pages: a token is where the page before has ended, wrapped so that nobody takes it for something else
 
 
-def size_of(request: Request, usual: int = 100) -> int:
-    return request.get("maxResults") or usual
+def page(
+    field: str,
+    request: Request,
+    read: Callable[[Any, int], list[Row]],
+    shown: Callable[[Row], Answer],
+    by: Literal["name", "number", "id"] = "name",
+) -> Answer:
+    """A page of the rows that `read(after, limit)` has in the order of a name or, the highest first, of a number.
+
+    One more than the page holds is asked for: whether it is there says if there is another page.
+    """
+    limit = size_of(request)
+    rows = read((token_of(request) or "") if by == "name" else number_of(request), limit + 1)
+    answer: Answer = {field: [shown(row) for row in rows[:limit]]}
+    if len(rows) > limit:
+        answer["nextToken"] = token_after(getattr(rows[limit - 1], by))
+    return answer
+
+
+def size_of(request: Request) -> int:
+    return request.get("maxResults") or 100
+
+
+def token_after(key: str | int) -> str:
+    return b64encode(f"after:{key}".encode()).decode()
 
 
 def token_of(request: Request) -> str | None:
     token = request.get("nextToken")
     if token is None:
         return None
-    try:
+    with suppress(ValueError):
         text = b64decode(token, validate=True).decode()
-    except (binascii.Error, ValueError):
-        text = ""
-    if not text.startswith("after:"):
-        raise InvalidToken("Invalid Token: 'Invalid token'")
-    return text.removeprefix("after:")
+        if text.startswith("after:"):
+            return text.removeprefix("after:")
+    raise InvalidToken("Invalid Token: 'Invalid token'")
 
 
 def number_of(request: Request) -> int | None:
@@ -157,15 +179,3 @@ def number_of(request: Request) -> int | None:
     if token is not None and not token.isdecimal():
         raise InvalidToken("Invalid Token: 'Invalid token'")
     return None if token is None else int(token)
-
-
-def page(field: str, items: list[Answer], limit: int, keys: list[str]) -> Answer:
-    """One item more than the limit was asked for: whether it is there says if there is another page."""
-    answer: Answer = {field: items[:limit]}
-    if len(items) > limit:
-        answer["nextToken"] = token_after(keys[limit - 1])
-    return answer
-
-
-def token_after(key: str) -> str:
-    return b64encode(f"after:{key}".encode()).decode()

@@ -135,7 +135,7 @@ def _sync_answer(door: Door, row: ExecutionRow) -> Answer:
 
 def list_executions(door: Door, request: Request) -> Answer:
     """Of a machine, of one of its versions, of an alias, of a map run; in this process also of all machines."""
-    arn, limit = request.get("stateMachineArn"), size_of(request)
+    arn = request.get("stateMachineArn")
     machine = version = alias = None
     run = map_run_of(door, request["mapRunArn"]) if "mapRunArn" in request else None
     if arn is not None:
@@ -145,15 +145,16 @@ def list_executions(door: Door, request: Request) -> Answer:
             raise StateMachineTypeNotSupported
         machine, version, alias = name.arn, arn if name.number is not None else None, arn if name.alias else None
     redriven = {"REDRIVEN": True, "NOT_REDRIVEN": False}.get(request.get("redriveFilter", ""))
-    before = number_of(request)
     status, map_run = request.get("statusFilter"), run and run.id
-    rows = door.journal.executions(machine, status, before, limit + 1, version, alias, redriven, map_run)
-    items = [
-        _summary(row)
-        | given(redriveCount=row.redrives or None, mapRunArn=run and run.arn, itemCount=row.items if run else None)
-        for row in rows
-    ]
-    return page("executions", items, limit, [str(row.id) for row in rows])
+
+    def read(before: int | None, limit: int) -> list[ExecutionRow]:
+        return door.journal.executions(machine, status, before, limit, version, alias, redriven, map_run)
+
+    def listed(row: ExecutionRow) -> Answer:
+        child = {"mapRunArn": run.arn, "itemCount": row.items} if run else {}
+        return _summary(row) | given(redriveCount=row.redrives or None, **child)
+
+    return page("executions", request, read, listed, by="id")
 
 
 def get_execution_history(door: Door, request: Request) -> Written:

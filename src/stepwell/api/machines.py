@@ -5,10 +5,10 @@ from typing import Any
 
 from stepwell.api.arns import ROLE, check_name, machine_arn, qualified
 from stepwell.api.definitions import check_definition
-from stepwell.api.door import Answer, Door, Request, given, new_id, page, size_of, token_of, visible
+from stepwell.api.door import Answer, Door, Request, given, new_id, page, visible
 from stepwell.api.references import variable_references
 from stepwell.api.tags import pairs
-from stepwell.api.versions import chosen_version, publish, version_arn
+from stepwell.api.versions import chosen_version, listed_version, publish, version_arn
 from stepwell.asl.payload import dumps
 from stepwell.errors import MissingRequiredParameter, StateMachineAlreadyExists, ValidationException
 from stepwell.journal.catalog import MachineRow, hash_of
@@ -108,19 +108,16 @@ def delete_state_machine(door: Door, request: Request) -> Answer:
 
 
 def list_state_machines(door: Door, request: Request) -> Answer:
-    limit = size_of(request)
-    rows = door.journal.catalog.machines(token_of(request) or "", limit + 1)
-    machines: list[Answer] = [
-        {"stateMachineArn": row.arn, "name": row.name, "type": row.type, "creationDate": row.created / 1000}
-        for row in rows
-    ]
-    return page("stateMachines", machines, limit, [row.name for row in rows])
+    return page("stateMachines", request, door.journal.catalog.machines, _listed)
+
+
+def _listed(row: MachineRow) -> Answer:
+    return {"stateMachineArn": row.arn, "name": row.name, "type": row.type, "creationDate": row.created / 1000}
 
 
 def publish_state_machine_version(door: Door, request: Request) -> Answer:
     row = door.machine(request["stateMachineArn"])
-    version = publish(door, row, request.get("description"), request.get("revisionId"))
-    return {"stateMachineVersionArn": version_arn(version), "creationDate": version.created / 1000}
+    return listed_version(publish(door, row, request.get("description"), request.get("revisionId")))
 
 
 def _published(door: Door, row: MachineRow, request: Request) -> Answer:

@@ -1,7 +1,9 @@
 """Map runs: looked at, listed, given other limits while they run."""
 
+from functools import partial
+
 from stepwell.api.arns import check_arn
-from stepwell.api.door import Answer, Door, Request, number_of, page, size_of
+from stepwell.api.door import Answer, Door, Request, given, page, seconds
 from stepwell.engine.execution import RUNNING
 from stepwell.engine.mapruns import machine_of
 from stepwell.errors import ResourceNotFound, ValidationException
@@ -26,19 +28,20 @@ def describe_map_run(door: Door, request: Request) -> Answer:
     row = map_run_of(door, request["mapRunArn"])
     counts = door.journal.runs.counts(row.id)
     parent = door.journal.execution_by_id(row.execution)
-    answer: Answer = {
-        "mapRunArn": row.arn,
-        "executionArn": parent.arn if parent else "",
-        "status": row.status,
-        "startDate": row.started / 1000,
-        "maxConcurrency": row.concurrency,
-        "toleratedFailurePercentage": row.tolerated_percentage,
-        "toleratedFailureCount": row.tolerated_count,
-        "itemCounts": _counts(row, counts, 1),
-        "executionCounts": _counts(row, counts, 0),
-        **_dates(row),
-    }
-    return answer | ({"redriveCount": row.redrives} if row.redrives else {})
+    return given(
+        mapRunArn=row.arn,
+        executionArn=parent.arn if parent else "",
+        status=row.status,
+        startDate=row.started / 1000,
+        maxConcurrency=row.concurrency,
+        toleratedFailurePercentage=row.tolerated_percentage,
+        toleratedFailureCount=row.tolerated_count,
+        itemCounts=_counts(row, counts, 1),
+        executionCounts=_counts(row, counts, 0),
+        stopDate=seconds(row.stopped),
+        redriveDate=seconds(row.redriven),
+        redriveCount=row.redrives or None,
+    )
 
 
 def _counts(row: RunRow, counts: dict[str, tuple[int, int]], which: int) -> dict[str, int]:
@@ -50,25 +53,19 @@ def _counts(row: RunRow, counts: dict[str, tuple[int, int]], which: int) -> dict
     return answer
 
 
-def _dates(row: RunRow) -> Answer:
-    dates = {"stopDate": row.stopped, "redriveDate": row.redriven}
-    return {key: value / 1000 for key, value in dates.items() if value is not None}
-
-
 def list_map_runs(door: Door, request: Request) -> Answer:
-    parent, limit = door.execution(request["executionArn"]), size_of(request)
-    rows = door.journal.runs.of_execution(parent.id, number_of(request), limit + 1)
-    runs: list[Answer] = [
-        {
-            "executionArn": parent.arn,
-            "mapRunArn": row.arn,
-            "stateMachineArn": machine_of(row.arn),
-            "startDate": row.started / 1000,
-        }
-        | {key: value for key, value in _dates(row).items() if key == "stopDate"}
-        for row in rows
-    ]
-    return page("mapRuns", runs, limit, [str(row.id) for row in rows])
+    parent = door.execution(request["executionArn"])
+
+    def listed(row: RunRow) -> Answer:
+        return given(
+            executionArn=parent.arn,
+            mapRunArn=row.arn,
+            stateMachineArn=machine_of(row.arn),
+            startDate=row.started / 1000,
+            stopDate=seconds(row.stopped),
+        )
+
+    return page("mapRuns", request, partial(door.journal.runs.of_execution, parent.id), listed, by="id")
 
 
 def update_map_run(door: Door, request: Request) -> Answer:
@@ -77,8 +74,8 @@ def update_map_run(door: Door, request: Request) -> Answer:
     if not _LIMITS.keys() & request.keys():
         raise ValidationException(f"At least one of these is required: {', '.join(_LIMITS)}")
     if row.status == RUNNING:
-        given = {column: request[key] for key, column in _LIMITS.items() if key in request}
-        door.journal.runs.limit(row._replace(**given))
+        limits = {column: request[key] for key, column in _LIMITS.items() if key in request}
+        door.journal.runs.limit(row._replace(**limits))
         door.journal.post(row.execution, "limits", {"run": row.id})
     return {}
 

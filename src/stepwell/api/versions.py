@@ -1,7 +1,9 @@
 """Versions of a state machine, and the aliases that divide executions among two of them."""
 
+from functools import partial
+
 from stepwell.api.arns import Qualified, qualified
-from stepwell.api.door import Answer, Door, Request, given, no_machine, number_of, page, size_of, token_of
+from stepwell.api.door import Answer, Door, Request, given, no_machine, page
 from stepwell.errors import ConflictException, InvalidArn, ResourceNotFound, ValidationException
 from stepwell.journal.catalog import AliasRow, MachineRow, VersionRow
 
@@ -45,12 +47,13 @@ def chosen_version(door: Door, name: Qualified, arn: str) -> VersionRow:
 
 def list_state_machine_versions(door: Door, request: Request) -> Answer:
     row = door.machine(request["stateMachineArn"])
-    limit = size_of(request)
-    versions = door.journal.catalog.versions(row.arn, number_of(request), limit + 1)
-    items: list[Answer] = [
-        {"stateMachineVersionArn": version_arn(version), "creationDate": version.created / 1000} for version in versions
-    ]
-    return page("stateMachineVersions", items, limit, [str(version.number) for version in versions])
+    return page(
+        "stateMachineVersions", request, partial(door.journal.catalog.versions, row.arn), listed_version, by="number"
+    )
+
+
+def listed_version(version: VersionRow) -> Answer:
+    return {"stateMachineVersionArn": version_arn(version), "creationDate": version.created / 1000}
 
 
 def delete_state_machine_version(door: Door, request: Request) -> Answer:
@@ -84,7 +87,7 @@ def create_state_machine_alias(door: Door, request: Request) -> Answer:
             "Failed to create alias because an alias with the same name and a different routing configuration "
             "already exists."
         )
-    return {"stateMachineAliasArn": _alias_arn(existing), "creationDate": existing.created / 1000}
+    return _listed(existing)
 
 
 def update_state_machine_alias(door: Door, request: Request) -> Answer:
@@ -104,14 +107,8 @@ def describe_state_machine_alias(door: Door, request: Request) -> Answer:
     routes = [
         {"stateMachineVersionArn": f"{alias.machine}:{number}", "weight": weight} for number, weight in alias.routes
     ]
-    answer: Answer = {
-        "stateMachineAliasArn": _alias_arn(alias),
-        "name": alias.name,
-        "routingConfiguration": routes,
-        "creationDate": alias.created / 1000,
-        "updateDate": alias.updated / 1000,
-    }
-    return answer | given(description=alias.description)
+    more = given(name=alias.name, description=alias.description, updateDate=alias.updated / 1000)
+    return _listed(alias) | more | {"routingConfiguration": routes}
 
 
 def delete_state_machine_alias(door: Door, request: Request) -> Answer:
@@ -125,20 +122,16 @@ def list_state_machine_aliases(door: Door, request: Request) -> Answer:
     arn = request["stateMachineArn"]
     name = qualified(arn)
     door.machine_of(name, arn)
-    limit = size_of(request)
-    aliases = [
-        alias
-        for alias in door.journal.catalog.aliases(name.arn, token_of(request) or "")
-        if name.number is None or name.number in dict(alias.routes)
-    ]
-    items: list[Answer] = [
-        {"stateMachineAliasArn": _alias_arn(alias), "creationDate": alias.created / 1000} for alias in aliases
-    ]
-    return page("stateMachineAliases", items, limit, [alias.name for alias in aliases])
+
+    def read(after: str, _limit: int) -> list[AliasRow]:
+        aliases = door.journal.catalog.aliases(name.arn, after)
+        return [alias for alias in aliases if name.number is None or name.number in dict(alias.routes)]
+
+    return page("stateMachineAliases", request, read, _listed)
 
 
-def _alias_arn(alias: AliasRow) -> str:
-    return f"{alias.machine}:{alias.name}"
+def _listed(alias: AliasRow) -> Answer:
+    return {"stateMachineAliasArn": f"{alias.machine}:{alias.name}", "creationDate": alias.created / 1000}
 
 
 def _alias(door: Door, request: Request) -> AliasRow:
