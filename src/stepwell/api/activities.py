@@ -3,7 +3,7 @@
 import json
 
 from stepwell.api.arns import ACCOUNT, REGION, check_arn, check_name
-from stepwell.api.door import Answer, Door, Later, Request, page
+from stepwell.api.door import Answer, Door, Later, Request, existing, page
 from stepwell.api.jackson import complaint
 from stepwell.api.tags import pairs
 from stepwell.engine.tokens import read_token, token
@@ -84,10 +84,7 @@ def _tell(door: Door, request: Request, kind: str, word: Answer) -> Answer:
 
 def _activity(door: Door, request: Request) -> ActivityRow:
     arn = check_arn(request["activityArn"], "activity")
-    row = door.journal.catalog.activity(arn)
-    if row is None:
-        raise ActivityDoesNotExist(f"Activity Does Not Exist: '{arn}'")
-    return row
+    return existing(door.journal.catalog.activity(arn), ActivityDoesNotExist(f"Activity Does Not Exist: '{arn}'"))
 
 
 def _shown(row: ActivityRow) -> Answer:

@@ -15,13 +15,14 @@ _FORBIDDEN = frozenset(" <>{}[]?*\"#%\\^|~`$&,;:/'")
 class Qualified(NamedTuple):
     """A state machine's ARN in its parts: a version's ends with a number, an alias's with a name."""
 
-    arn: str  # of the machine itself
+    arn: str  # as it was given
+    machine: str  # that of the machine itself
     number: int | None = None
     alias: str | None = None
 
     @property
     def plain(self) -> bool:
-        return self.number is None and self.alias is None
+        return self.arn == self.machine
 
 
 def machine_arn(name: str) -> str:
@@ -63,9 +64,11 @@ def qualified(arn: str) -> Qualified:
     """A state machine's ARN, taken apart; InvalidArn if it is none."""
     parts = check_arn(arn, "stateMachine").split(":")
     if len(parts) == 7:
-        return Qualified(arn)
+        return Qualified(arn, arn)
     machine, qualifier = ":".join(parts[:7]), ":".join(parts[7:])
-    return Qualified(machine, int(qualifier)) if qualifier.isdecimal() else Qualified(machine, None, qualifier)
+    if qualifier.isdecimal():
+        return Qualified(arn, machine, number=int(qualifier))
+    return Qualified(arn, machine, alias=qualifier)
 
 
 def check_name(name: str) -> str:

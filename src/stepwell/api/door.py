@@ -8,11 +8,11 @@ from random import Random
 from secrets import token_hex
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from stepwell.api.arns import Qualified, check_arn, qualified
+from stepwell.api.arns import Qualified, check_arn
 from stepwell.asl.machine import Machine, parse_machine
 from stepwell.asl.outcome import Access, Call
 from stepwell.asl.payload import Payload
-from stepwell.errors import ExecutionDoesNotExist, InvalidToken, StateMachineDoesNotExist
+from stepwell.errors import ExecutionDoesNotExist, InvalidToken, StateMachineDoesNotExist, StepwellError
 from stepwell.journal.catalog import MachineRow
 from stepwell.journal.journal import ExecutionRow, Journal
 from stepwell.journal.runs import PENDING
@@ -80,18 +80,11 @@ class Door:
 
     def machine(self, arn: str) -> MachineRow:
         """A state machine by its own ARN; that of a version or an alias names none."""
-        name = qualified(arn)
-        row = self.journal.catalog.machine(name.arn) if name.plain else None
-        if row is None:
-            raise no_machine(arn)
-        return row
+        return existing(self.journal.catalog.machine(check_arn(arn, "stateMachine")), no_machine(arn))
 
-    def machine_of(self, name: Qualified, arn: str) -> MachineRow:
+    def machine_of(self, name: Qualified) -> MachineRow:
         """The state machine behind any of its ARNs."""
-        row = self.journal.catalog.machine(name.arn)
-        if row is None:
-            raise no_machine(arn)
-        return row
+        return existing(self.journal.catalog.machine(name.machine), no_machine(name.arn))
 
     def execution(self, arn: str) -> ExecutionRow:
         row = self.journal.execution(arn)
@@ -100,6 +93,13 @@ class Door:
         if row is None or row.status == PENDING:
             raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn}'")
         return row
+
+
+def existing(row: Row | None, missing: StepwellError) -> Row:
+    """What was asked for, if it is there."""
+    if row is None:
+        raise missing
+    return row
 
 
 def no_machine(arn: str) -> StateMachineDoesNotExist:

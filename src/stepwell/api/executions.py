@@ -51,8 +51,7 @@ def start_execution(door: Door, request: Request) -> Answer:
 
 def start_sync_execution(door: Door, request: Request) -> Later:
     """Start an Express execution; the answer is its end."""
-    arn = request["stateMachineArn"]
-    if door.machine_of(qualified(arn), arn).type != "EXPRESS":
+    if door.machine_of(qualified(request["stateMachineArn"])).type != "EXPRESS":
         raise StateMachineTypeNotSupported
     row, _ = _start(door, request)
     door.started(row.id)
@@ -61,10 +60,8 @@ def start_sync_execution(door: Door, request: Request) -> Later:
 
 def _start(door: Door, request: Request) -> tuple[ExecutionRow, bool]:
     """The execution, and whether it is new."""
-    arn, now = request["stateMachineArn"], door.now()
-    name = qualified(arn)
-    machine = door.machine_of(name, arn)
-    version = None if name.plain else chosen_version(door, name, arn)
+    name, now = qualified(request["stateMachineArn"]), door.now()
+    machine, version = door.machine_of(name), chosen_version(door, name)
     text = request.get("input", "{}")
     check_input(text)
     given = check_name(request["name"]) if request.get("name") else new_id()
@@ -84,7 +81,7 @@ def _start(door: Door, request: Request) -> tuple[ExecutionRow, bool]:
     row = ExecutionRow(
         0, own, machine.arn, chosen.definition, chosen.role, "RUNNING", text,
         None, None, None, now, None, 0, None, 1, door.owner,
-        version and version_arn(version), arn if name.alias else None, chosen.revision,
+        version and version_arn(version), name.arn if name.alias else None, chosen.revision,
     )  # fmt: skip
     return row._replace(id=door.journal.start(row, changes.events)), True
 
@@ -135,15 +132,15 @@ def _sync_answer(door: Door, row: ExecutionRow) -> Answer:
 
 def list_executions(door: Door, request: Request) -> Answer:
     """Of a machine, of one of its versions, of an alias, of a map run; in this process also of all machines."""
-    arn = request.get("stateMachineArn")
-    machine = version = alias = None
+    arn, machine, version, alias = request.get("stateMachineArn"), None, None, None
     run = map_run_of(door, request["mapRunArn"]) if "mapRunArn" in request else None
     if arn is not None:
         name = qualified(arn)
-        row = door.machine_of(name, arn)
-        if row.type == "EXPRESS":
+        if door.machine_of(name).type == "EXPRESS":
             raise StateMachineTypeNotSupported
-        machine, version, alias = name.arn, arn if name.number is not None else None, arn if name.alias else None
+        machine = name.machine
+        version = None if name.number is None else name.arn
+        alias = name.arn if name.alias else None
     redriven = {"REDRIVEN": True, "NOT_REDRIVEN": False}.get(request.get("redriveFilter", ""))
     status, map_run = request.get("statusFilter"), run and run.id
 

@@ -11,7 +11,8 @@ from stepwell.api.tags import pairs
 from stepwell.api.versions import chosen_version, listed_version, publish, version_arn
 from stepwell.asl.payload import dumps
 from stepwell.errors import MissingRequiredParameter, StateMachineAlreadyExists, ValidationException
-from stepwell.journal.catalog import MachineRow, hash_of
+from stepwell.journal.catalog import MachineRow, VersionRow, hash_of
+from stepwell.journal.journal import ExecutionRow
 
 _SETTINGS = ("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
 _USUAL: dict[str, Any] = {
@@ -59,21 +60,16 @@ def update_state_machine(door: Door, request: Request) -> Answer:
 def describe_state_machine(door: Door, request: Request) -> Answer:
     """The machine as it is now; by the ARN of a version or an alias, as it was published."""
     name = qualified(request["stateMachineArn"])
-    row = door.machine_of(name, request["stateMachineArn"])
-    version = None if name.plain else chosen_version(door, name, request["stateMachineArn"])
-    shown = row if version is None else version
-    text = door.journal.catalog.definition(shown.definition)
+    row, version = door.machine_of(name), chosen_version(door, name)
+    shown = version or row
     answer: Answer = {
-        "stateMachineArn": row.arn if version is None else version_arn(version),
+        "stateMachineArn": version_arn(version) if version else row.arn,
         "name": row.name,
         "status": "ACTIVE",
-        "definition": text,
-        "roleArn": shown.role,
         "type": row.type,
         "creationDate": shown.created / 1000,
-        **_shown_settings(shown.settings),
-        **given(revisionId=shown.revision, description=version and version.description),
-        **variable_references(text),
+        **_content(door, shown, shown.settings),
+        **given(description=version and version.description),
     }
     return visible(request, answer)
 
@@ -82,20 +78,28 @@ def describe_state_machine_for_execution(door: Door, request: Request) -> Answer
     """The definition that the execution began with, which may not be the machine's any more."""
     row = door.execution(request["executionArn"])
     machine = door.journal.catalog.machine(row.machine)
-    text = door.journal.catalog.definition(row.definition)
-    answer = {
+    answer: Answer = {
         "stateMachineArn": row.machine,
         "name": row.machine.rpartition(":")[2],
-        "definition": text,
-        "roleArn": row.role,
         "updateDate": (machine.updated if machine else row.started) / 1000,
-        **_shown_settings(machine.settings if machine else "{}"),
-        **given(revisionId=row.revision),
-        **variable_references(text),
+        **_content(door, row, machine.settings if machine else "{}"),
     }
     if row.map_run is not None:
         answer |= {"mapRunArn": door.journal.runs.by_id(row.map_run).arn, "label": row.machine.rpartition("/")[2]}
     return visible(request, answer)
+
+
+def _content(door: Door, row: MachineRow | VersionRow | ExecutionRow, settings: str) -> Answer:
+    """What a machine does, or did when it was published or an execution of it began."""
+    text, own = door.journal.catalog.definition(row.definition), json.loads(settings)
+    return {
+        "definition": text,
+        "roleArn": row.role,
+        **own,
+        **{key: usual | own.get(key, {}) for key, usual in _USUAL.items()},
+        **given(revisionId=row.revision),
+        **variable_references(text),
+    }
 
 
 def delete_state_machine(door: Door, request: Request) -> Answer:
@@ -103,7 +107,7 @@ def delete_state_machine(door: Door, request: Request) -> Answer:
     name = qualified(request["stateMachineArn"])
     if not name.plain:
         raise ValidationException("State Machine ARN must not be qualified with a version or an alias")
-    door.journal.catalog.delete_machine(name.arn)
+    door.journal.catalog.delete_machine(name.machine)
     return {}
 
 
@@ -133,9 +137,3 @@ def _check_description(request: Request) -> None:
 
 def _settings(request: Request, before: str) -> str:
     return dumps(json.loads(before) | {key: request[key] for key in _SETTINGS if key in request})
-
-
-def _shown_settings(text: str) -> Answer:
-    given: Answer = json.loads(text)
-    usual = {key: value | given.pop(key, {}) for key, value in _USUAL.items()}
-    return usual | given

@@ -3,7 +3,7 @@
 from functools import partial
 
 from stepwell.api.arns import check_arn
-from stepwell.api.door import Answer, Door, Request, given, page, seconds
+from stepwell.api.door import Answer, Door, Request, existing, given, page, seconds
 from stepwell.engine.execution import RUNNING
 from stepwell.engine.mapruns import machine_of
 from stepwell.errors import ResourceNotFound, ValidationException
@@ -81,7 +81,6 @@ def update_map_run(door: Door, request: Request) -> Answer:
 
 
 def map_run_of(door: Door, arn: str) -> RunRow:
-    row = door.journal.runs.by_arn(check_arn(arn, "mapRun"))
-    if row is None:
-        raise ResourceNotFound(f"Resource not found: '{arn}'")
-    return row
+    return existing(
+        door.journal.runs.by_arn(check_arn(arn, "mapRun")), ResourceNotFound(f"Resource not found: '{arn}'")
+    )

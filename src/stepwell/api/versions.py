@@ -3,7 +3,7 @@
 from functools import partial
 
 from stepwell.api.arns import Qualified, qualified
-from stepwell.api.door import Answer, Door, Request, given, no_machine, page
+from stepwell.api.door import Answer, Door, Request, existing, given, no_machine, page
 from stepwell.errors import ConflictException, InvalidArn, ResourceNotFound, ValidationException
 from stepwell.journal.catalog import AliasRow, MachineRow, VersionRow
 
@@ -30,19 +30,16 @@ def publish(door: Door, row: MachineRow, description: str | None, revision: str 
     return version
 
 
-def chosen_version(door: Door, name: Qualified, arn: str) -> VersionRow:
-    """The version that an ARN names; an alias chooses one by weight."""
+def chosen_version(door: Door, name: Qualified) -> VersionRow | None:
+    """The version that an ARN names, None where it is the machine's own; an alias chooses one by weight."""
     number = name.number
-    if number is None:
-        alias = door.journal.catalog.alias(name.arn, name.alias or "")
-        if alias is None:
-            raise no_machine(arn)
+    if name.alias is not None:
+        alias = existing(door.journal.catalog.alias(name.machine, name.alias), no_machine(name.arn))
         numbers, weights = zip(*alias.routes, strict=True)
         number = door.random.choices(numbers, weights)[0]
-    version = door.journal.catalog.version(name.arn, number)
-    if version is None:
-        raise no_machine(arn)
-    return version
+    if number is None:
+        return None
+    return existing(door.journal.catalog.version(name.machine, number), no_machine(name.arn))
 
 
 def list_state_machine_versions(door: Door, request: Request) -> Answer:
@@ -61,13 +58,13 @@ def delete_state_machine_version(door: Door, request: Request) -> Answer:
     name = qualified(request["stateMachineVersionArn"])
     if name.number is None:
         raise ValidationException("Resource type not valid in this context: a version's ARN is expected")
-    users = [alias.name for alias in door.journal.catalog.aliases(name.arn) if name.number in dict(alias.routes)]
+    users = [alias.name for alias in door.journal.catalog.aliases(name.machine) if name.number in dict(alias.routes)]
     if users:
         raise ConflictException(
             "Version to be deleted must not be referenced by an alias. "
             f"Current list of aliases referencing this version: [{', '.join(users)}]"
         )
-    door.journal.catalog.delete_version(name.arn, name.number)
+    door.journal.catalog.delete_version(name.machine, name.number)
     return {}
 
 
@@ -119,12 +116,11 @@ def delete_state_machine_alias(door: Door, request: Request) -> Answer:
 
 def list_state_machine_aliases(door: Door, request: Request) -> Answer:
     """Of a machine; by a version's ARN, those that name that version."""
-    arn = request["stateMachineArn"]
-    name = qualified(arn)
-    door.machine_of(name, arn)
+    name = qualified(request["stateMachineArn"])
+    door.machine_of(name)
 
     def read(after: str, _limit: int) -> list[AliasRow]:
-        aliases = door.journal.catalog.aliases(name.arn, after)
+        aliases = door.journal.catalog.aliases(name.machine, after)
         return [alias for alias in aliases if name.number is None or name.number in dict(alias.routes)]
 
     return page("stateMachineAliases", request, read, _listed)
@@ -138,10 +134,8 @@ def _alias(door: Door, request: Request) -> AliasRow:
     name = qualified(request["stateMachineAliasArn"])
     if name.alias is None:
         raise InvalidArn("Invalid Arn: 'Resource type not valid in this context: stateMachine'")
-    alias = door.journal.catalog.alias(name.arn, name.alias)
-    if alias is None:
-        raise ResourceNotFound("Request references a resource that does not exist.")
-    return alias
+    missing = ResourceNotFound("Request references a resource that does not exist.")
+    return existing(door.journal.catalog.alias(name.machine, name.alias), missing)
 
 
 def _routes(door: Door, routing: list[Request]) -> tuple[str, list[tuple[int, int]]]:
@@ -156,9 +150,9 @@ def _routes(door: Door, routing: list[Request]) -> tuple[str, list[tuple[int, in
     names = [qualified(arn) for arn in arns]
     if any(name.number is None for name in names):
         raise ValidationException(f"Routing configuration must contain state machine version ARNs. {listed}")
-    if len({name.arn for name in names}) > 1:
+    if len({name.machine for name in names}) > 1:
         raise ValidationException("Routing configuration must contain versions of the same state machine.")
-    for name, arn in zip(names, arns, strict=True):
-        if door.journal.catalog.version(name.arn, name.number or 0) is None:
-            raise ResourceNotFound(f"Request references a resource that does not exist: '{arn}'")
-    return names[0].arn, [(name.number or 0, weight) for name, weight in zip(names, weights, strict=True)]
+    for name in names:
+        missing = ResourceNotFound(f"Request references a resource that does not exist: '{name.arn}'")
+        existing(door.journal.catalog.version(name.machine, name.number or 0), missing)
+    return names[0].machine, [(name.number or 0, weight) for name, weight in zip(names, weights, strict=True)]
