@@ -145,6 +145,12 @@ def test_a_port_that_is_taken_is_named(serve, tmp_path):
     assert "--port" in done.stderr
 
 
+def test_a_port_that_there_cannot_be_is_no_traceback(tmp_path):
+    done = subprocess.run([COMMAND, "serve", "--port", "99999"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "port 99999 of 127.0.0.1 cannot be used: it is not from 0 to 65535" in done.stderr
+
+
 def test_the_pipeline_in_the_folder_is_a_function(serve, tmp_path):
     (tmp_path / "pipeline.py").write_text(PIPELINE)
     functions = serve().client("lambda")

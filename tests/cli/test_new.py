@@ -11,7 +11,9 @@ def test_a_new_pipeline_runs_at_once_and_its_own_tests_pass(empty: Any) -> None:
     empty.folder = empty.folder / "visits"
     try:
         assert empty.run("check").stdout.startswith("pipeline visits: no mistakes\n")
-        assert "succeeded" in empty.said("run")
+        ran = empty.said("run")
+        assert ran.splitlines()[0].endswith(" on the embedded PostgreSQL")
+        assert "succeeded" in ran
         assert "weekend" in empty.said("sql", "select * from calendar.summary")
         tested = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],

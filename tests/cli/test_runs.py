@@ -113,6 +113,10 @@ def test_a_run_that_goes_on_in_place_shows_the_task_that_it_takes_up(project: An
     project.wait_for("begun")
     process.send_signal(number)
     process.communicate()
+    if number == signal.SIGKILL:
+        again = project.run("run")
+        assert again.returncode == 2
+        assert "was interrupted: its process has died. Go on with it (`stepwell resume " in again.stderr
     head, task, end = project.said("resume").splitlines()
     assert head.startswith("killed goes on as ")
     assert task.split()[:2] == ["✓", "task_02"]

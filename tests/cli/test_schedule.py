@@ -50,11 +50,19 @@ def test_the_line_of_the_crontab_runs_the_pipeline_for_its_day(project: Any) -> 
     assert comment == "# coffee: cron(0 3 * * ? *), UTC"
     assert line.startswith(f"0 3 * * * cd {project.folder} && ")
     command = line.removeprefix("0 3 * * * ").replace("\\%", "%")
-    (project.folder / ".stepwell").mkdir()
     subprocess.run(["/bin/sh", "-c", command], env=project.environment, check=True)
     (run,) = project.json("runs", "--json")
     assert run["status"] == "SUCCEEDED"
     assert "succeeded" in (project.folder / ".stepwell/schedule.log").read_text()
+
+
+def test_the_variables_that_the_pipeline_reads_are_named_since_schedulers_lack_them(project: Any) -> None:
+    """Without DATABASE_URL a run would silently work on the embedded PostgreSQL."""
+    scheduled(project)
+    assert "cron has none" not in project.said("schedule")
+    project.write("pipeline.py", (project.folder / "pipeline.py").read_text().replace("context):", "connection):", 1))
+    assert "\n# cron has none of your shell's variables: write DATABASE_URL=… above" in project.said("schedule")
+    assert "Environment=DATABASE_URL=…" in project.said("schedule", "--as", "systemd")
 
 
 def test_a_timer_for_systemd_has_its_service_and_its_moment(project: Any) -> None:

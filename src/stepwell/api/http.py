@@ -71,10 +71,9 @@ class Server(ThreadingHTTPServer):
         self.answer = answer
         try:
             super().__init__((HOST, port), _Handler)
-        except OSError as error:
-            raise UsageError(
-                f"port {port} of {HOST} cannot be used: {error.strerror}; choose another with --port"
-            ) from None
+        except (OSError, OverflowError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not from 0 to 65535"
+            raise UsageError(f"port {port} of {HOST} cannot be used: {why}; choose another with --port") from None
 
     @property
     def url(self) -> str:

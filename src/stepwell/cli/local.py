@@ -76,9 +76,13 @@ class Reader:
 
 
 class Engine:
-    """Everything that runs executions in this process; with `leases` where a command runs a pipeline."""
+    """Everything that runs executions in this process; with `leases` where a command runs a pipeline.
+
+    `embedded`: the pipeline works on the embedded PostgreSQL, since no other database was named.
+    """
 
     leases: Leases
+    embedded = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -173,6 +177,10 @@ class Engine:
         timeout = max(task.timeout for task in pipeline.tasks)
         self.functions.register(Function(arn, HANDLER, Path(pipeline.root or "."), ours | environment, timeout))
         return arn
+
+    def has_died(self, execution: dict[str, Any]) -> bool:
+        """Whether the process that drives an execution is there no more."""
+        return not is_alive(self.folder, self.row(execution["executionArn"]).owner)
 
     def row(self, arn: str) -> ExecutionRow:
         row = self.journal.execution(arn)

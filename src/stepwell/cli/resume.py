@@ -13,7 +13,7 @@ from stepwell.cli.local import Engine
 from stepwell.cli.run import opened
 from stepwell.cli.select import chosen
 from stepwell.errors import RunInProgress, UsageError
-from stepwell.journal.owners import is_alive, pid_of
+from stepwell.journal.owners import pid_of
 from stepwell.operate.resume import Redrive, latest_of_run, plan
 from stepwell.operate.runs import publish, window_of
 from stepwell.pipeline.check import check, refuse
@@ -78,7 +78,7 @@ def _take_over(engine: Engine, execution: dict[str, Any]) -> str:
 
 def refuse_living(engine: Engine, execution: dict[str, Any]) -> None:
     """RunInProgress for a run that a living process drives."""
-    if execution["status"] == "RUNNING" and is_alive(engine.folder, engine.row(execution["executionArn"]).owner):
+    if execution["status"] == "RUNNING" and not engine.has_died(execution):
         raise _in_progress(engine, execution)
 
 

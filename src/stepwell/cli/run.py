@@ -56,7 +56,7 @@ def main(options: Namespace) -> int:
     with opened(pipeline) as engine, ExitStack() as lasting:
         with starting(engine.folder):
             publish(engine.client, arn, machine, definition, ROLE)
-            refuse_overlap(engine.client, arn, options.name, options.window)
+            refuse_overlap(engine.client, arn, options.name, options.window, engine.has_died)
             lasting.enter_context(engine.leases.held(options.window))
             name = options.name or new_name()
             started = engine.client.start_execution(stateMachineArn=arn, name=name, input=text)
@@ -70,6 +70,7 @@ def opened(pipeline: Pipeline) -> Iterator[Engine]:
     variables = environment(pipeline, folder)
     with Engine(folder) as engine:
         engine.functions.warm(engine.register(pipeline, variables))
+        engine.embedded = bool(variables)
         with Leases(pipeline, variables) as engine.leases:
             yield engine
 

@@ -61,9 +61,11 @@ def _crontab(pipeline: "Pipeline", schedule: "Schedule") -> Iterator[str]:
     if schedule.timezone != "UTC" or _zone() != "UTC":
         yield f"CRON_TZ={schedule.timezone}"
         print("CRON_TZ is known to cronie; other crons run by the machine's own time zone", file=sys.stderr)
+    if names := _variables(pipeline):
+        yield f"# cron has none of your shell's variables: write {'=…, '.join(names)}=… above, a line each"
     folder = quote(str(Path(pipeline.folder)))
-    log = quote(str(Path(pipeline.folder) / ".stepwell" / "schedule.log"))
-    command = f"cd {folder} && {_command(schedule)} >> {log} 2>&1".replace("%", "\\%")
+    command = f"cd {folder} && mkdir -p .stepwell && {_command(schedule)} >> .stepwell/schedule.log 2>&1"
+    command = command.replace("%", "\\%")
     yield f"{crontab(schedule)} {command}"
 
 
@@ -74,6 +76,7 @@ def _systemd(pipeline: "Pipeline", schedule: "Schedule") -> Iterator[str]:
     yield f"# {name}.service"
     yield from ("[Unit]", f"Description=Stepwell pipeline {pipeline.name}", "", "[Service]", "Type=oneshot")
     yield f"WorkingDirectory={pipeline.folder}"
+    yield from (f"# it has none of your shell's variables: Environment={name}=…" for name in _variables(pipeline))
     command = _command(schedule).replace("%", "%%").replace("$", "$$").replace("$$(", "$(")
     yield f"ExecStart=/bin/sh -c {quote(command)}"
     yield from ("", f"# {name}.timer: {schedule.expression}", "[Unit]", f"Description={name}", "", "[Timer]")
@@ -81,6 +84,13 @@ def _systemd(pipeline: "Pipeline", schedule: "Schedule") -> Iterator[str]:
     yield from ("", "[Install]", "WantedBy=timers.target")
     yield ""
     yield f"# into ~/.config/systemd/user/, then: systemctl --user enable --now {name}.timer"
+
+
+def _variables(pipeline: "Pipeline") -> list[str]:
+    """What the pipeline reads from its environment, which a scheduler does not have from anyone's shell."""
+    from stepwell.aws.template import variables
+
+    return [each.variable for each in variables(pipeline)]
 
 
 def _command(schedule: "Schedule") -> str:

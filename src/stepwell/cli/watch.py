@@ -87,7 +87,8 @@ def _view(engine: Engine, terminal: Terminal, arn: str, options: Namespace, resu
         log.write("run_resumed" if resumed else "run_started", execution=execution["name"])
         return log
     verb = "goes on as" if resumed else "runs as"
-    terminal.line(f"{terminal.bold(pipeline)} {verb} {terminal.cyan(execution['name'])}")
+    where = " on the embedded PostgreSQL" if engine.embedded else ""
+    terminal.line(f"{terminal.bold(pipeline)} {verb} {terminal.cyan(execution['name'])}{where}")
     progress = open_progress(progress_url(engine.folder))
     far = Far(terminal, progress, pipeline.partition("-only-")[0], run_of(execution))
     return Live(terminal, max(map(len, actions_of(json.loads(definition)))), far)

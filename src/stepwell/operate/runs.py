@@ -1,6 +1,7 @@
 """Starting runs: which machine, under which name, with which input, and not while another is under way."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from stepwell.errors import BadInput, RunInProgress, StateMachineDoesNotExist
@@ -36,17 +37,32 @@ def input_text(given: str | None, **reserved: Any) -> str:
     return json.dumps(document | ({RESERVED: ours} if ours else {}))
 
 
-def refuse_overlap(client: Client, machine: str, name: str | None, window: str) -> None:
-    """RunInProgress while a run of this machine is under way, unless name and window both differ from it."""
+def refuse_overlap(
+    client: Client,
+    machine: str,
+    name: str | None,
+    window: str,
+    has_died: Callable[[dict[str, Any]], bool] = lambda _: False,
+) -> None:
+    """RunInProgress while a run of this machine is under way, unless name and window both differ from it.
+
+    `has_died` tells whether the process of a run has died, so that the run only waits to be resumed.
+    """
     for execution in client.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]:
         other = client.describe_execution(executionArn=execution["executionArn"])
         if name is None or window == window_of(other):
-            raise RunInProgress(
-                f"the run {other['name']} is under way since {other['startDate'].astimezone():%Y-%m-%d %H:%M:%S}: "
-                f"wait for it (`stepwell show {other['name']}`), go on with it if it was interrupted "
-                f"(`stepwell resume {other['name']}`) or end it (`stepwell stop {other['name']}`); "
-                "to run beside it, give --name and another --window"
-            )
+            raise RunInProgress(_overlap(other["name"], other, has_died(other)))
+
+
+def _overlap(name: str, other: dict[str, Any], has_died: bool) -> str:
+    since = f"{other['startDate'].astimezone():%Y-%m-%d %H:%M:%S}"
+    if has_died:
+        what = f"the run {name}, begun {since}, was interrupted: its process has died. Go on with it"
+        ways = f"(`stepwell resume {name}`)"
+    else:
+        what = f"the run {name} is under way since {since}: wait for it"
+        ways = f"(`stepwell show {name}`)"
+    return f"{what} {ways} or end it (`stepwell stop {name}`); to run beside it, give --name and another --window"
 
 
 def ours_in(execution: dict[str, Any]) -> dict[str, Any]:
