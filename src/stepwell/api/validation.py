@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,28 +28,13 @@ def validate(operation: str, request: Any) -> None:
 
 def _mistakes(name: str, value: Any, at: str) -> Iterator[str]:
     type_, facts = SHAPES[name]
-    _check_type(type_, value)
-    told = f"Value{'' if facts.get('sensitive') else f' {_quoted(value)}'} at '{at}' failed to satisfy constraint: "
-    for constraint in _TESTS.get(type_, _no_tests)(facts, value):
-        yield told + constraint
-    for child, key, item in _CHILDREN.get(type_, _no_children)(facts, value):
-        if item is not None:
-            yield from _mistakes(child, item, f"{at}.{key}" if at else key)
-        elif type_ == "list":
-            yield _missing(f"{at}.{key}")
-    if type_ == "structure":
-        for key in facts["required"]:
-            if value.get(key) is None:
-                hidden = SHAPES[facts["members"][key]][1].get("sensitive")
-                yield _missing(f"{at}.{key}" if at else key, hidden)
-
-
-def _missing(at: str, hidden: object = False) -> str:
-    return f"Value{'' if hidden else ' null'} at '{at}' failed to satisfy constraint: Member must not be null"
-
-
-def _quoted(value: Any) -> str:
-    return f"'{_shown(value)}'"
+    if value is not None:
+        _check_type(type_, value)
+    for constraint in _broken(type_, facts, value):
+        shown = "" if facts.get("sensitive") else " null" if value is None else f" '{_shown(value)}'"
+        yield f"Value{shown} at '{at}' failed to satisfy constraint: {constraint}"
+    for child, key, item in () if value is None else _inside(type_, facts, value):
+        yield from _mistakes(child, item, f"{at}.{key}" if at else key)
 
 
 def _shown(value: Any) -> str:
@@ -60,7 +45,20 @@ def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-# What a constraint says
+def _broken(type_: str, facts: Facts, value: Any) -> Iterator[str]:
+    """The constraints that a value breaks."""
+    if value is None:
+        yield "Member must not be null"
+    elif type_ in ("integer", "long"):
+        yield from _size(facts, value, "value")
+    elif type_ in ("list", "map"):
+        yield from _size(facts, len(value), "length")
+    elif type_ == "string":
+        if "enum" in facts and value not in facts["enum"]:
+            yield f"Member must satisfy enum value set: [{', '.join(facts['enum'])}]"
+        yield from _size(facts, len(value), "length")
+        if "pattern" in facts and not _pattern(facts["pattern"]).fullmatch(value):
+            yield f"Member must satisfy regular expression pattern: {facts['pattern']}"
 
 
 def _size(facts: Facts, size: int, what: str) -> Iterator[str]:
@@ -70,75 +68,50 @@ def _size(facts: Facts, size: int, what: str) -> Iterator[str]:
         yield f"Member must have {what} less than or equal to {facts['max']}"
 
 
-def _text(facts: Facts, value: str) -> Iterator[str]:
-    if "enum" in facts and value not in facts["enum"]:
-        yield f"Member must satisfy enum value set: [{', '.join(facts['enum'])}]"
-    yield from _size(facts, len(value), "length")
-    if "pattern" in facts and not _pattern(facts["pattern"]).fullmatch(value):
-        yield f"Member must satisfy regular expression pattern: {facts['pattern']}"
-
-
 @cache
 def _pattern(java: str) -> re.Pattern[str]:
     return re.compile(java.replace("\\p{ASCII}", "[\\x00-\\x7f]"))
 
 
-def _no_tests(_facts: Facts, _value: Any) -> Iterator[str]:
-    return iter(())
-
-
-def _no_children(_facts: Facts, _value: Any) -> Iterator[tuple[str, str, Any]]:
-    return iter(())
-
-
-_TESTS: dict[str, Callable[[Facts, Any], Iterator[str]]] = {
-    "string": _text,
-    "integer": lambda facts, value: _size(facts, value, "value"),
-    "long": lambda facts, value: _size(facts, value, "value"),
-    "list": lambda facts, value: _size(facts, len(value), "length"),
-    "map": lambda facts, value: _size(facts, len(value), "length"),
-}
-
-# What is inside: (shape's name, step of the path, value)
-_CHILDREN: dict[str, Callable[[Facts, Any], Iterator[tuple[str, str, Any]]]] = {
-    "structure": lambda facts, value: (
-        (shape, key, value.get(key)) for key, shape in facts["members"].items() if key in value
-    ),
-    "list": lambda facts, value: ((facts["member"], f"{n}.member", item) for n, item in enumerate(value, 1)),
-    "map": lambda facts, value: ((facts["value"], f"{key}.member", item) for key, item in value.items()),
-}
+def _inside(type_: str, facts: Facts, value: Any) -> Iterator[tuple[str, str, Any]]:
+    """(shape's name, step of the path, value) of what is inside a value, and of what is required there and is not."""
+    if type_ == "structure":
+        members = facts["members"]
+        yield from ((members[key], key, value[key]) for key in members if value.get(key) is not None)
+        yield from ((members[key], key, None) for key in facts["required"] if value.get(key) is None)
+    elif type_ == "list":
+        yield from ((facts["member"], f"{n}.member", item) for n, item in enumerate(value, 1))
+    elif type_ == "map":
+        yield from ((facts["value"], f"{key}.member", item) for key, item in value.items() if item is not None)
 
 
 # Types
 
-_PYTHON: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "string": (str, "String"),
-    "integer": (int, "Integer"),
-    "long": (int, "Long"),
-    "float": ((int, float), "Float"),
-    "double": ((int, float), "Double"),
-    "boolean": (bool, "Boolean"),
-    "timestamp": ((int, float), "Timestamp"),
-    "blob": ((str, bytes), "Blob"),
+_PYTHON: dict[str, Any] = {
+    "structure": dict,
+    "map": dict,
+    "list": list,
+    "string": str,
+    "integer": int,
+    "long": int,
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": bool,
+    "timestamp": (int, float),
+    "blob": (str, bytes),
 }
+_START = {dict: "structure or map", list: "list"}
 _JSON = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "DECIMAL_VALUE"}
 
 
 def _check_type(type_: str, value: Any) -> None:
-    if type_ in ("structure", "map"):
-        if not isinstance(value, dict):
-            raise SerializationException("Unexpected token: expected start of structure or map")
-    elif type_ == "list":
-        if not isinstance(value, list):
-            raise SerializationException("Unexpected token: expected start of list")
-    elif isinstance(value, dict | list):
-        raise SerializationException(
-            f"Start of {'list' if isinstance(value, list) else 'structure or map'} found where not expected."
-        )
-    else:
-        types, called = _PYTHON[type_]
-        if not isinstance(value, types) or (isinstance(value, bool) and type_ != "boolean"):
-            found = f"{str(value).upper()}_VALUE" if isinstance(value, bool) else _JSON[type(value)]
-            raise SerializationException(
-                f"{found} can not be converted to {'an' if called[0] == 'I' else 'a'} {called}"
-            )
+    wanted = _PYTHON[type_]
+    if isinstance(value, wanted) and (type_ == "boolean" or not isinstance(value, bool)):
+        return
+    if wanted in _START:
+        raise SerializationException(f"Unexpected token: expected start of {_START[wanted]}")
+    if isinstance(value, dict | list):
+        raise SerializationException(f"Start of {_START[type(value)]} found where not expected.")
+    found = f"{str(value).upper()}_VALUE" if isinstance(value, bool) else _JSON[type(value)]
+    article = "an" if type_ == "integer" else "a"
+    raise SerializationException(f"{found} can not be converted to {article} {type_.capitalize()}")
