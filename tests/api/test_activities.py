@@ -129,6 +129,7 @@ def test_what_is_no_token_or_no_output_is_refused_and_so_is_a_second_answer(sfn,
     for wrong in ("nonsense", token[:-8] + token[-4:], "W10=", "bnVsbA=="):
         assert refused(sfn.send_task_success, taskToken=wrong, output="{}") == invalid
     assert refused(sfn.send_task_success, taskToken=token, output="{")[0] == "InvalidOutput"
+    assert refused(sfn.send_task_success, taskToken=token, output="NaN")[0] == "InvalidOutput"
     sfn.send_task_success(taskToken=token, output="{}")
     gone = ("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
     assert refused(sfn.send_task_success, taskToken=token, output="{}") == gone

@@ -1,7 +1,5 @@
 """Activities, and the tasks that others work on: a token says which, and its holder how it has ended."""
 
-import json
-
 from stepwell.api.arns import ACCOUNT, REGION, check_arn, check_name
 from stepwell.api.door import Answer, Door, Later, Request, existing, page
 from stepwell.api.jackson import complaint
@@ -71,10 +69,9 @@ def _tell(door: Door, request: Request, kind: str, word: Answer) -> Answer:
     execution = door.journal.execution(arn)
     if execution is None or token(arn, execution.started, call) != request["taskToken"]:
         raise InvalidToken("Invalid Token: 'Invalid token'")
-    try:
-        json.loads(word.get("output", "{}"))
-    except (ValueError, RecursionError):
-        raise InvalidOutput(f"Invalid Output: '{complaint(word['output'])}'") from None
+    mistake = complaint(word.get("output", "{}"))
+    if mistake is not None:
+        raise InvalidOutput(f"Invalid Output: '{mistake}'")
     frame = door.journal.awaits(execution, call)
     if frame is None:
         raise TaskTimedOut

@@ -18,6 +18,7 @@ from stepwell.api.door import (
     token_after,
     visible,
 )
+from stepwell.api.jackson import complaint
 from stepwell.api.map_runs import map_run_of
 from stepwell.api.versions import chosen_version, version_arn
 from stepwell.asl.payload import Payload, dumps
@@ -201,18 +202,11 @@ def redrive_execution(door: Door, request: Request) -> Answer:
 
 
 def check_input(text: str) -> None:
-    try:
-        json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        from stepwell.api.jackson import complaint
-
-        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{complaint(text)}'") from None
+    mistake = complaint(text)
+    if mistake is not None:
+        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{mistake}'")
     if Payload.parse(text).size > LARGEST_INPUT:
         raise ValidationException(
             "1 validation error detected: Value at 'input' failed to satisfy constraint: "
             f"Member must have length less than or equal to {LARGEST_INPUT}"
         )
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)

@@ -16,8 +16,8 @@ _UNEXPECTED = {
 }
 
 
-def complaint(text: str) -> str:
-    """Why this is no JSON."""
+def complaint(text: str) -> str | None:
+    """Why this is no JSON; None if it is."""
     try:
         json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:
@@ -29,7 +29,7 @@ def complaint(text: str) -> str:
         )
     except ValueError as error:  # one of Python's own constants
         return f"Unrecognized token '{error}': was expecting {_VALUES}"
-    return "Invalid execution input."
+    return None
 
 
 def _refuse(constant: str) -> Any:
