@@ -1,8 +1,9 @@
 """What TestState shows of a state's data on its way: the steps that the language takes, noted as they are taken."""
 
+from collections.abc import Callable
 from typing import Any
 
-from stepwell.asl.model import Dataflow, Placement, State, Step
+from stepwell.asl.model import Dataflow, State
 from stepwell.asl.payload import Payload
 from stepwell.asl.scope import Scope
 
@@ -26,12 +27,20 @@ _STEPS = {
 def watched(state: State, seen: Seen) -> State:
     """The same state, which notes in `seen` what each of its steps gives."""
     flow, shown = state.flow, _shown(state)
-    arguments = "afterArguments" if state.jsonata else "afterParameters"
+
+    def noting(step: Callable[[Payload, Any], Payload], key: str) -> Callable[[Payload, Any], Payload]:
+        def noted(payload: Payload, with_: Any) -> Payload:
+            found = step(payload, with_)
+            seen[key] = found.text
+            return found
+
+        return noted if key in shown else step
+
     observed = Dataflow(
-        _noting(flow.input, "afterInputPath", shown, seen),
-        _noting(flow.arguments, arguments, shown, seen),
-        _noting(flow.result, "afterResultSelector", shown, seen),
-        _noting_place(flow.place, shown, seen),
+        noting(flow.input or _unchanged, "afterInputPath"),
+        noting(flow.arguments or _unchanged, "afterArguments" if state.jsonata else "afterParameters"),
+        noting(flow.result or _unchanged, "afterResultSelector"),
+        noting(flow.place or _replaced, "afterResultPath"),
         flow.output,
         flow.exit,
     )
@@ -46,25 +55,9 @@ def _shown(state: State) -> frozenset[str]:
     return _STEPS[state.type]
 
 
-def _noting(step: Step | None, key: str, shown: frozenset[str], seen: Seen) -> Step | None:
-    if key not in shown:
-        return step
-
-    def noted(payload: Payload, scope: Scope) -> Payload:
-        found = step(payload, scope) if step else payload
-        seen[key] = found.text
-        return found
-
-    return noted
+def _unchanged(payload: Payload, _scope: Scope) -> Payload:
+    return payload
 
 
-def _noting_place(step: Placement | None, shown: frozenset[str], seen: Seen) -> Placement | None:
-    if "afterResultPath" not in shown:
-        return step
-
-    def noted(raw: Payload, result: Payload) -> Payload:
-        found = step(raw, result) if step else result
-        seen["afterResultPath"] = found.text
-        return found
-
-    return noted
+def _replaced(_raw: Payload, result: Payload) -> Payload:
+    return result
