@@ -44,8 +44,6 @@ class Loop(Protocol):
 class Active:
     """A map run under way."""
 
-    __slots__ = ("frame", "plan", "queue", "row", "sample", "seen", "state", "tally", "waiting")
-
     def __init__(self, row: RunRow, frame: int, plan: Plan) -> None:
         self.row, self.frame, self.plan = row, frame, plan
         self.tally = Tally(row.concurrency, row.tolerated_count, row.tolerated_percentage)

@@ -46,8 +46,6 @@ class News(NamedTuple):
 class Question:
     """Something that another thread wants done by the loop's thread, which alone uses the journal."""
 
-    __slots__ = ("_done", "_work", "answer", "error")
-
     def __init__(self, work: Callable[[], Any]) -> None:
         self._work = work
         self._done = threading.Lock()

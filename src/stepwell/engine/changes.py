@@ -62,8 +62,6 @@ class HistoryFull(Exception):
 class Changes:
     """Events in order, each applied to the execution as it is added, and the work that follows from them."""
 
-    __slots__ = ("cancelled", "events", "execution", "invocations", "lost", "now", "runs", "timers")
-
     def __init__(self, execution: Execution, now: int) -> None:
         self.execution = execution
         self.now = execution.now = now  # milliseconds since 1970

@@ -31,42 +31,10 @@ class Event(NamedTuple):
     details: dict[str, Any] | None
 
 
-# Where AWS puts the fields of an event: the details' key, and what its payload is called there.
-STATE_ENTERED = ("stateEnteredEventDetails", "input")
-STATE_EXITED = ("stateExitedEventDetails", "output")
-SHAPES: dict[str, tuple[str, str]] = {
-    "ExecutionStarted": ("executionStartedEventDetails", "input"),
-    "ExecutionSucceeded": ("executionSucceededEventDetails", "output"),
-    "ExecutionFailed": ("executionFailedEventDetails", ""),
-    "ExecutionAborted": ("executionAbortedEventDetails", ""),
-    "ExecutionTimedOut": ("executionTimedOutEventDetails", ""),
-    "ExecutionRedriven": ("executionRedrivenEventDetails", ""),
-    "LambdaFunctionScheduled": ("lambdaFunctionScheduledEventDetails", "input"),
-    "LambdaFunctionSucceeded": ("lambdaFunctionSucceededEventDetails", "output"),
-    "LambdaFunctionFailed": ("lambdaFunctionFailedEventDetails", ""),
-    "LambdaFunctionTimedOut": ("lambdaFunctionTimedOutEventDetails", ""),
-    "ActivityScheduled": ("activityScheduledEventDetails", "input"),
-    "ActivityStarted": ("activityStartedEventDetails", ""),
-    "ActivitySucceeded": ("activitySucceededEventDetails", "output"),
-    "ActivityFailed": ("activityFailedEventDetails", ""),
-    "ActivityTimedOut": ("activityTimedOutEventDetails", ""),
-    "EvaluationFailed": ("evaluationFailedEventDetails", ""),
-    "TaskScheduled": ("taskScheduledEventDetails", "parameters"),
-    "TaskStarted": ("taskStartedEventDetails", ""),
-    "TaskSubmitted": ("taskSubmittedEventDetails", "output"),
-    "TaskSubmitFailed": ("taskSubmitFailedEventDetails", ""),
-    "TaskSucceeded": ("taskSucceededEventDetails", "output"),
-    "TaskFailed": ("taskFailedEventDetails", ""),
-    "TaskTimedOut": ("taskTimedOutEventDetails", ""),
-    "MapStateStarted": ("mapStateStartedEventDetails", ""),
-    "MapRunStarted": ("mapRunStartedEventDetails", ""),
-    "MapRunFailed": ("mapRunFailedEventDetails", ""),
-    "MapRunRedriven": ("mapRunRedrivenEventDetails", ""),
-    "MapIterationStarted": ("mapIterationStartedEventDetails", ""),
-    "MapIterationSucceeded": ("mapIterationSucceededEventDetails", ""),
-    "MapIterationFailed": ("mapIterationFailedEventDetails", ""),
-    "MapIterationAborted": ("mapIterationAbortedEventDetails", ""),
-}
+# AWS writes the details of these even when they are empty.
+_ALWAYS_DETAILED = frozenset(
+    {"ActivityStarted", "ActivityFailed", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"}
+)
 
 
 def written(
@@ -79,21 +47,29 @@ def written(
     kind, opening, called, closing = _words(type_)
     head = f'{{"timestamp":{time / 1000}{kind}{number},"previousEventId":{previous}'
     fields = "" if name is None else f',"name":{_quoted(name)}'
-    if payload is not None and called:
+    if payload is not None:
         fields += f",{called}{_quoted(payload)}{closing}"
     if details is not None and (inner := _public(details)):
         fields += f",{inner}"
-    if not opening or not (fields or type_ in _ALWAYS_DETAILED):
+    if not (fields or type_ in _ALWAYS_DETAILED):
         return head + "}"
     return f"{head}{opening}{fields[1:]}}}}}"
 
 
 @cache
 def _words(type_: str) -> tuple[str, str, str, str]:
-    """The pieces that are the same in all events of a type: its name, its details' key, its payload's, what follows."""
-    key, called = SHAPES.get(type_) or _shape(type_)
-    closing = "" if called == "parameters" else f',"{called}Details":{{"truncated":false}}'
-    return f',"type":"{type_}","id":', key and f',"{key}":{{', called and f'"{called}":', closing
+    """The pieces that are the same in all events of a type: its name, its details' key, its payload's, what follows.
+
+    The details are called after the type, but for those of entering and leaving a state, whatever the state is.
+    """
+    after = type_[max(0, type_.find("StateE")) :]
+    opening = f',"{after[0].lower()}{after[1:]}EventDetails":{{'
+    if type_ == "TaskScheduled":
+        called, closing = "parameters", ""
+    else:
+        called = "output" if type_.endswith(("Succeeded", "Submitted", "Exited")) else "input"
+        closing = f',"{called}Details":{{"truncated":false}}'
+    return f',"type":"{type_}","id":', opening, f'"{called}":', closing
 
 
 def shown(event: Event) -> dict[str, Any]:
@@ -114,18 +90,6 @@ def exit_details(variables: Assigned) -> dict[str, Any]:
     """What a …StateExited event says of the variables that the state has set."""
     texts = {name: value.text for name, value in variables.items()}
     return {"assignedVariables": texts, "assignedVariablesDetails": {"truncated": False}}
-
-
-# AWS writes these details even when they are empty.
-_ALWAYS_DETAILED = frozenset(
-    {"ActivityStarted", "ActivityFailed", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"}
-)
-
-
-def _shape(type_: str) -> tuple[str, str]:
-    if type_.endswith("StateEntered"):
-        return STATE_ENTERED
-    return STATE_EXITED if type_.endswith("StateExited") else ("", "")
 
 
 def _public(details: str) -> str:

@@ -35,32 +35,6 @@ RUNNING, SUCCEEDED, BROKE, ABORTED, TIMED_OUT = "RUNNING", "SUCCEEDED", "FAILED"
 class Execution:
     """One run of a state machine: its identity, its frames and its end."""
 
-    __slots__ = (
-        "arn",
-        "cause",
-        "error",
-        "forks",
-        "frames",
-        "id",
-        "input",
-        "knows",
-        "machine",
-        "machine_arn",
-        "name",
-        "next_frame",
-        "next_part",
-        "now",
-        "output",
-        "random",
-        "ready",
-        "redriven_at",
-        "redrives",
-        "role",
-        "root",
-        "started_at",
-        "status",
-    )
-
     def __init__(self, arn: str, machine_arn: str, role: str, machine: Machine, random: Random) -> None:
         self.arn, self.machine_arn, self.role, self.machine, self.random = arn, machine_arn, role, machine, random
         self.name = arn.rpartition(":")[2]

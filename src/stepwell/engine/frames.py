@@ -13,6 +13,9 @@ MAPPING = "mapping"
 EXITED, FAILED, DONE = "exited", "failed", "done"
 
 
+NULL = Payload.of(None)
+
+
 class Run(NamedTuple):
     """The map run of a Map's state: the id of its MapRunStarted event, its ARN, how often it was redriven."""
 
@@ -23,8 +26,6 @@ class Run(NamedTuple):
 
 class Forked:
     """A Parallel or Map under way: what its children have answered so far."""
-
-    __slots__ = ("children", "fork", "last", "last_inner", "next", "outputs", "queued", "started", "total")
 
     def __init__(self, started: int, total: int) -> None:
         self.started = started  # the id of the event that opened it
@@ -41,31 +42,6 @@ class Forked:
 class Frame:
     """One thread of control and the state in which it stands."""
 
-    __slots__ = (
-        "beat",
-        "before",
-        "call",
-        "counts",
-        "due",
-        "entered",
-        "entered_at",
-        "forked",
-        "index",
-        "last",
-        "limit",
-        "machine",
-        "number",
-        "output",
-        "parent",
-        "phase",
-        "raw",
-        "run",
-        "state",
-        "submitted",
-        "told",
-        "variables",
-    )
-
     def __init__(self, number: int, machine: Machine, parent: "Frame | None", index: int, last: int) -> None:
         self.number = number
         self.machine = machine
@@ -74,7 +50,7 @@ class Frame:
         self.last = last  # the id that the frame's next event points back to
         self.phase = ENTERED
         self.state: State | None = None
-        self.raw = Payload.of(None)
+        self.raw = NULL
         self.output: Payload | None = None
         self.entered = self.entered_at = self.before = self.call = 0
         self.run: Run | None = None  # the state's map run, also when that is over

@@ -20,8 +20,6 @@ EXCEEDED = ("States.ExceedToleratedFailureThreshold", "The specified tolerated f
 class Tally:
     """How far a map run is, in items (a child may have a batch of them), and within which limits."""
 
-    __slots__ = ("concurrency", "failed", "live", "tolerated_count", "tolerated_percentage", "total")
-
     def __init__(self, concurrency: int, tolerated_count: int, tolerated_percentage: float) -> None:
         self.limit(concurrency, tolerated_count, tolerated_percentage)
         self.total = 0
