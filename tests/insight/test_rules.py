@@ -58,7 +58,7 @@ CASES = {
     "exited": ("Runtime.ExitError", "Runtime exited with error: exit status 3", "exit status 3", "os._exit"),
     "lost": ("Lambda.Unknown", "The outcome is not known", "died", "receipt"),
     "wrong parameter": ("BadInput", "parameter 'days' must be int, like its default 1; the input", "days", "new run"),
-    "bad input": ("BadInput", "there is no parameter 'day'", "input", "stepwell check"),
+    "bad input": ("BadInput", "there is no parameter 'day'", "input", "params="),
     "check failed": ("CheckFailed", "row_count: 0 rows, at least 5", "task_02", "check"),
     "not reconciled": ("NotReconciled", "3 chunks are not done", "chunks", "stepwell progress"),
     "not safe in chunks": ("NotChunkSafe", "sum() over the whole table", "task_02", "stepwell prove task_02"),
@@ -81,6 +81,18 @@ def test_the_rule_is_the_one_that_fits_and_names_what_it_found(name: str) -> Non
     assert found.rule == name
     assert cause in found.cause
     assert remedy in found.remedy
+
+
+def test_a_value_is_told_without_the_row_behind_it() -> None:
+    found = diagnose("DataError", 'invalid input syntax for type date: "31.2.": {"day": "31.2."}', "task_02", "run-1")
+    assert found is not None
+    assert found.cause == '"31.2." is no date.'
+
+
+def test_a_key_that_is_there_twice_is_one_cause_in_an_insert_and_in_the_index_of_a_load() -> None:
+    found = diagnose("DataError", 'could not create unique index "visits_pkey"', "task_02", "run-1")
+    assert found is not None
+    assert found.rule == "unique violation"
 
 
 def test_what_no_rule_knows_is_left_to_the_message() -> None:

@@ -38,8 +38,8 @@ class Running:
 class Live:
     """Told of events as they are saved, and asked to draw itself while the worker has nothing to do."""
 
-    def __init__(self, terminal: Terminal, width: int, chunks: Callable[[str], str] = lambda _: "") -> None:
-        """`width` is that of the longest task's name; `chunks` tells how far a task in chunks is."""
+    def __init__(self, terminal: Terminal, width: int, chunks: Callable[[str, int], str] = lambda *_: "") -> None:
+        """`width` is that of the longest task's name; `chunks` tells how far a task in chunks is, in a width."""
         self._terminal = terminal
         self._chunks = chunks
         self._width = width
@@ -149,10 +149,12 @@ class Live:
         self._at = time.monotonic()
         sign = self._terminal.cyan(self._spinner[int(self._at / _FRAME) % len(self._spinner)])
         shown = [*self._wholes.values(), *(each for each in self._running.values() if each.phase is None)]
+        room = self._terminal.width() - len("  ⠋ ") - 1  # what is longer than a line could not be erased
         for running in shown:
             took = duration(max(0.0, time.time() - running.since / 1000))
-            far = self._terminal.dim(self._chunks(running.task)) if running.parts else ""
-            self._terminal.line(f"  {sign} {running.task:<{self._width}}  {took:>9}   {far}".rstrip())
+            head = f"{running.task:<{self._width}}  {took:>9}   "[:room]
+            far = self._chunks(running.task, room - len(head)) if running.parts else ""
+            self._terminal.line(f"  {sign} {head}{self._terminal.dim(far)}".rstrip())
         self._drawn = len(shown)
 
     def _erase(self) -> None:

@@ -1,5 +1,6 @@
 """The `stepwell` command: finds the command's own file and runs it; every error becomes one clear message."""
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -45,6 +46,7 @@ COMMANDS = {
 USAGE = 2  # exit code: used wrongly
 FAILED = 1  # exit code: the run, or what was asked for, failed
 INTERRUPTED = 130  # exit code: Ctrl-C
+_SYSTEMS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)  # what the system does not let us do
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
@@ -68,6 +70,11 @@ def run(argv: list[str]) -> int:
         print("stepwell: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
+        return FAILED
+    except OSError as error:
+        if error.errno not in _SYSTEMS or error.filename is None:
+            raise
+        print(_shown(UsageError(f"{error.filename}: {error.strerror}")), file=sys.stderr)
         return FAILED
 
 
