@@ -44,3 +44,11 @@ def test_a_task_that_needs_a_database_finds_the_given_one(project: Any, database
     assert json.loads(project.said("invoke", "task_01", DATABASE_URL=database))["status"] == "done"
     assert project.said("sql", "--csv", "select * from made", DATABASE_URL=database) == "one\n1\n"
     assert not Path(project.folder, ".stepwell", "postgres").exists()
+
+
+def test_what_the_system_forbids_is_one_sentence_with_the_path(project: Any) -> None:
+    """Nobody may make a folder in /sys."""
+    done = project.run("invoke", "task_01", STEPWELL_HOME="/sys/stepwell")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: /sys/stepwell")
+    assert done.stderr.count("\n") == 1

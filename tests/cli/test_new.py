@@ -51,11 +51,3 @@ def test_a_name_that_no_pipeline_can_have_is_refused_before_anything_is_made(emp
     assert done.returncode == 2
     assert "letters, digits" in done.stderr
     assert list(empty.folder.iterdir()) == []
-
-
-def test_what_the_system_forbids_is_one_sentence_with_the_path(empty: Any) -> None:
-    """Nobody may make a folder in /sys."""
-    done = empty.run("new", "/sys/nightly")
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: /sys/nightly")
-    assert done.stderr.count("\n") == 1
