@@ -4,11 +4,11 @@ import json
 import time
 from base64 import b64decode
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from stepwell.api.arns import function_arn
 from stepwell.api.code import Code
-from stepwell.api.door import Request, new_id
+from stepwell.api.door import Request, given, new_id
 from stepwell.errors import (
     InvalidParameterValueException,
     InvalidRequestContentException,
@@ -67,10 +67,12 @@ class Shop:
         return row
 
     def own(self, request: Request) -> FunctionRow:
-        """A function that can be changed here: a pipeline's code is its folder."""
+        """A function that can be changed here, and is as the request expects it: a pipeline's code is its folder."""
         row = self.find({"FunctionName": request["FunctionName"]})
         if row.name in self.live:
             raise InvalidParameterValueException(f"{row.name} is the pipeline in this folder: change its files")
+        if request.get("RevisionId", row.settings["RevisionId"]) != row.settings["RevisionId"]:
+            raise ResourceConflictException("The RevisionId provided does not match the latest RevisionId.")
         return row
 
     def keep(self, *rows: FunctionRow) -> None:
@@ -104,38 +106,27 @@ def create_function(shop: Shop, request: Request) -> Settings:
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
         **_configured(request),
         **unpacked.facts,
+        **given(Tags=request.get("Tags") or None),
     }
-    row = FunctionRow(name, LATEST, _touched(settings), unpacked.folder)
-    if request.get("Tags"):
-        row.settings["Tags"] = request["Tags"]
-    shop.keep(row)
-    return _published(shop, row, request)
+    return _kept(shop, FunctionRow(name, LATEST, _touched(settings), unpacked.folder), request.get("Publish"))
 
 
 def update_function_code(shop: Shop, request: Request) -> Settings:
     row = shop.own(request)
-    _check_revision(row, request)
     unpacked = shop.code.unpack(row.name, _zip_of(request))
     changed = FunctionRow(row.name, LATEST, _touched(row.settings | unpacked.facts), unpacked.folder)
-    if request.get("DryRun"):
-        return _shown(changed)
-    shop.keep(changed)
-    return _published(shop, changed, request)
+    return _shown(changed) if request.get("DryRun") else _kept(shop, changed, request.get("Publish"))
 
 
 def update_function_configuration(shop: Shop, request: Request) -> Settings:
     row = shop.own(request)
-    _check_revision(row, request)
     _check_runtime(row.settings | request)
-    changed = row._replace(settings=_touched(row.settings | _configured(request)))
-    shop.keep(changed)
-    return _shown(changed)
+    return _kept(shop, row._replace(settings=_touched(row.settings | _configured(request))))
 
 
 def publish_version(shop: Shop, request: Request) -> Settings:
     """Code and configuration that have not changed since the last version are not published again."""
     row = shop.own(request)
-    _check_revision(row, request)
     if request.get("CodeSha256", row.settings["CodeSha256"]) != row.settings["CodeSha256"]:
         raise InvalidParameterValueException("CodeSHA256 is different from current CodeSHA256 in $LATEST")
     versions = shop.ask(lambda: shop.shelf.versions(row.name))
@@ -143,8 +134,11 @@ def publish_version(shop: Shop, request: Request) -> Settings:
     if newest.version != LATEST and _same(newest, row):
         return _shown(newest)
     number = max(newest.version, row.settings.get("_published", 0)) + 1
-    settings = row.settings | {"Version": str(number), "FunctionArn": f"{function_arn(row.name)}:{number}"}
-    settings["Description"] = request.get("Description", settings["Description"])
+    settings = row.settings | {
+        "Version": str(number),
+        "FunctionArn": f"{function_arn(row.name)}:{number}",
+        "Description": request.get("Description", row.settings["Description"]),
+    }
     published = FunctionRow(row.name, number, _touched(settings), row.folder)
     shop.keep(published, row._replace(settings=row.settings | {"_published": number}))
     return _shown(published)
@@ -152,11 +146,8 @@ def publish_version(shop: Shop, request: Request) -> Settings:
 
 def get_function(shop: Shop, request: Request) -> Settings:
     row = shop.find(request)
-    answer: Settings = {
-        "Configuration": _shown(row),
-        "Code": {"RepositoryType": "S3", "Location": shop.code.place(row.folder).as_uri()},
-    }
-    return answer | ({"Tags": row.settings["Tags"]} if "Tags" in row.settings else {})
+    code = {"RepositoryType": "S3", "Location": shop.code.place(row.folder).as_uri()}
+    return given(Configuration=_shown(row), Code=code, Tags=row.settings.get("Tags"))
 
 
 def get_function_configuration(shop: Shop, request: Request) -> Settings:
@@ -164,18 +155,16 @@ def get_function_configuration(shop: Shop, request: Request) -> Settings:
 
 
 def list_functions(shop: Shop, request: Request) -> Settings:
-    limit = int(request.get("MaxItems") or 50)
-    stored = shop.ask(shop.shelf.functions)
-    rows = sorted([*shop.live.values(), *stored], key=lambda row: row.name)
-    return _listed("Functions", [row for row in rows if row.name > request.get("Marker", "")], limit, lambda r: r.name)
+    rows = sorted([*shop.live.values(), *shop.ask(shop.shelf.functions)], key=lambda row: row.name)
+    after = request.get("Marker", "")
+    return _listed("Functions", request, [row for row in rows if row.name > after], "name")
 
 
 def list_versions_by_function(shop: Shop, request: Request) -> Settings:
     row = shop.find({"FunctionName": request["FunctionName"]})
     rows = shop.ask(lambda: shop.shelf.versions(row.name)) or [row]
     after = int(request.get("Marker") or -1)
-    limit = int(request.get("MaxItems") or 50)
-    return _listed("Versions", [r for r in rows if r.version > after], limit, lambda r: str(r.version))
+    return _listed("Versions", request, [row for row in rows if row.version > after], "version")
 
 
 def delete_function(shop: Shop, request: Request) -> None:
@@ -232,11 +221,6 @@ def _check_runtime(request: Request) -> None:
         )
 
 
-def _check_revision(row: FunctionRow, request: Request) -> None:
-    if request.get("RevisionId", row.settings["RevisionId"]) != row.settings["RevisionId"]:
-        raise ResourceConflictException("The RevisionId provided does not match the latest RevisionId.")
-
-
 def _configured(request: Request) -> Settings:
     keys = ("Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "Architectures")
     return {key: request[key] for key in keys if key in request}
@@ -257,10 +241,13 @@ def _shown(row: FunctionRow) -> Settings:
     return {key: value for key, value in row.settings.items() if key not in ("Tags", "_published")}
 
 
-def _published(shop: Shop, row: FunctionRow, request: Request) -> Settings:
-    return publish_version(shop, {"FunctionName": row.name}) if request.get("Publish") else _shown(row)
+def _kept(shop: Shop, row: FunctionRow, publish: Any = False) -> Settings:
+    """What $LATEST is from now on."""
+    shop.keep(row)
+    return publish_version(shop, {"FunctionName": row.name}) if publish else _shown(row)
 
 
-def _listed(field: str, rows: list[FunctionRow], limit: int, key: Callable[[FunctionRow], str]) -> Settings:
-    answer: Settings = {field: [_shown(row) for row in rows[:limit]]}
-    return answer | {"NextMarker": key(rows[limit - 1])} if len(rows) > limit else answer
+def _listed(field: str, request: Request, rows: list[FunctionRow], key: Literal["name", "version"]) -> Settings:
+    limit = int(request.get("MaxItems") or 50)
+    following = str(getattr(rows[limit - 1], key)) if len(rows) > limit else None
+    return {field: [_shown(row) for row in rows[:limit]]} | given(NextMarker=following)
