@@ -47,29 +47,28 @@ def _examined(text: str, type_: str) -> tuple[Machine | None, list[Problem]]:
 
 def _refused_in_express(machine: Any, at: str, express: bool) -> Iterator[Problem]:
     """An Express workflow, or child of a map run, waits for nobody: neither callbacks nor jobs nor activities."""
-    states = machine.get("States") if isinstance(machine, dict) else None
-    for name, state in states.items() if isinstance(states, dict) else ():
-        if not isinstance(state, dict):
-            continue
-        here = f"{at}/States/{name}"
+    for name, fields in _object(_object(machine).get("States")).items():
+        state, here = _object(fields), f"{at}/States/{name}"
         told = _refusal(state.get("Resource")) if express and state.get("Type") == "Task" else None
         if told:
             yield Problem(
                 "SCHEMA_VALIDATION_FAILED", f"Express state machine does not support {told}", f"{here}/Resource"
             )
         for field in ("Iterator", "ItemProcessor"):
-            inner = state.get(field)
-            config = inner.get("ProcessorConfig") if isinstance(inner, dict) else None
-            config = config if isinstance(config, dict) else {}
+            config = _object(_object(state.get(field)).get("ProcessorConfig"))
             if express and config.get("Mode") == "DISTRIBUTED":
                 what = "Express state machine does not support the DISTRIBUTED mode of Map"
                 yield Problem("SCHEMA_VALIDATION_FAILED", what, f"{here}/{field}/ProcessorConfig/Mode")
-            yield from _refused_in_express(
-                inner, f"{here}/{field}", express or config.get("ExecutionType") == "EXPRESS"
-            )
+            inside = express or config.get("ExecutionType") == "EXPRESS"
+            yield from _refused_in_express(state.get(field), f"{here}/{field}", inside)
         branches = state.get("Branches")
         for index, branch in enumerate(branches if isinstance(branches, list) else ()):
             yield from _refused_in_express(branch, f"{here}/Branches[{index}]", express)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """No fields where the definition has something else there."""
+    return value if isinstance(value, dict) else {}
 
 
 def _refusal(resource: Any) -> str | None:
