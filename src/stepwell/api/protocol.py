@@ -42,25 +42,22 @@ def step_functions(perform: Perform, known: frozenset[str], target: str, body: b
 def read_json(body: bytes) -> dict[str, Any]:
     """A JSON object; nothing counts as an empty one, and a field that is null as one that is not there."""
     try:
-        value = json.loads(body or b"{}", parse_constant=_refuse)
+        value = json.loads(body or b"{}", parse_constant=_refuse, object_hook=_without_nulls)
         if b"\\ud" in body.lower():  # half of a surrogate pair: no text that could be stored
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise SerializationException("The body is not JSON") from None
     if not isinstance(value, dict):
         raise SerializationException("Unexpected token: expected start of structure or map")
-    request: dict[str, Any] = _without_nulls(value)
-    return request
+    return value
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def refusal(error: StepwellError, rest: bool = False) -> Reply:
