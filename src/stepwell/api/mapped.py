@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from stepwell.api.door import Door
+from stepwell.api.door import given
 from stepwell.api.inspection import Seen
 from stepwell.api.mocks import Mock
 from stepwell.asl.dataflow import select_input
@@ -16,18 +16,18 @@ from stepwell.errors import ValidationException
 _EXCEEDED = "States.ExceedToleratedFailureThreshold"
 
 
-def mapped(
-    door: Door, state: State, outcome: Fork | MapRun, raw: Payload, scope: Scope, mock: Mock, seen: Seen
-) -> Mock:
+def mapped(state: State, outcome: Fork | MapRun, raw: Payload, scope: Scope, mock: Mock, seen: Seen) -> Mock:
     """The mock, unless more iterations have failed than the Map tolerates. `seen` is told what there is to see."""
     detail = state.detail
     effective = select_input(state, raw, scope)
     concurrency, count, percentage = detail.limits(effective, scope)
     counted, rated = detail.tolerated_count is not None, detail.tolerated_percentage is not None
-    seen |= {"maxConcurrency": concurrency}
-    seen |= {"toleratedFailureCount": count} if counted else {}
-    seen |= {"toleratedFailurePercentage": percentage} if rated else {}
-    total, failures = _iterations(door, state, outcome, effective, scope, mock, seen), mock.failures
+    seen |= given(
+        maxConcurrency=concurrency,
+        toleratedFailureCount=count if counted else None,
+        toleratedFailurePercentage=percentage if rated else None,
+    )
+    total, failures = _iterations(state, outcome, effective, scope, mock, seen), mock.failures
     if failures is None or mock.result is None or total is None:
         return mock
     if failures > total:
@@ -40,7 +40,7 @@ def mapped(
 
 
 def _iterations(
-    door: Door, state: State, outcome: Fork | MapRun, effective: Payload, scope: Scope, mock: Mock, seen: Seen
+    state: State, outcome: Fork | MapRun, effective: Payload, scope: Scope, mock: Mock, seen: Seen
 ) -> int | None:
     """How many there are of them, before they are put into batches; None where nobody says so."""
     items: Sequence[Any] | None
@@ -50,7 +50,7 @@ def _iterations(
         plan = outcome.plan()
         items, reader, batched = plan.items, plan.reader, state.detail.distributed.batched
         if reader is not None and mock.read is not None:
-            items = door.outside.read_items(reader, mock.read)
+            items = mock.read(reader)
         inputs = [payload.text for payload, _ in plan.children(items or ())]
     if items is None:
         return len(mock.result.value) if mock.result is not None and isinstance(mock.result.value, list) else None

@@ -1,9 +1,11 @@
 """What TestState is given instead of the world: a result or an error, how often something has failed before."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from stepwell.api.door import Door, Request
 from stepwell.asl.machine import State
+from stepwell.asl.outcome import Access
 from stepwell.asl.payload import Payload
 from stepwell.errors import InvalidDefinition, ValidationException
 
@@ -14,13 +16,14 @@ _WAITING = (".sync", ".sync:2", ".waitForTaskToken")
 
 
 class Mock(NamedTuple):
-    """A result, or an error and its cause. Of a Map `failures` iterations have failed; `read` is what it would read."""
+    """A result, or an error and its cause. Of a Map `failures` iterations have failed; `read` is how it is read."""
 
     result: Payload | None
     error: str | None = None
     cause: str | None = None
     failures: int | None = None
-    read: str | None = None
+    read: Callable[[Access], list[Any]] | None = None
+    retries: int = 0  # how often the state was tried again before
 
 
 def read_mock(door: Door, state: State, request: Request) -> Mock | None:
@@ -36,19 +39,22 @@ def read_mock(door: Door, state: State, request: Request) -> Mock | None:
         raise ValidationException("TestState does not support RevealSecrets when a mock is specified.")
     if state.type not in _MOCKED:
         raise ValidationException(f"State type '{state.type}' is not supported when a mock is specified")
-    failures, read = configuration.get("mapIterationFailureCount"), configuration.get("mapItemReaderData")
     if "errorOutput" in mock:
-        return Mock(None, mock["errorOutput"].get("error"), mock["errorOutput"].get("cause"), failures, read)
-    result = _result(state, mock["result"])
-    if state.type == "Task" and mock.get("fieldValidationMode") != "NONE":
-        door.outside.check_mock(state.detail.resource, result.value, mock.get("fieldValidationMode") != "PRESENT")
-    return Mock(result, failures=failures, read=read)
+        ended = Mock(None, mock["errorOutput"].get("error"), mock["errorOutput"].get("cause"))
+    else:
+        ended = Mock(_result(door, state, mock))
+    data = configuration.get("mapItemReaderData")
+    return ended._replace(
+        failures=configuration.get("mapIterationFailureCount"),
+        read=None if data is None else lambda reader: door.outside.read_items(reader, data),
+        retries=configuration.get("retrierRetryCount", 0),
+    )
 
 
 def read_object(request: Request, field: str) -> dict[str, Any]:
-    """A field that is the text of a JSON object."""
+    """A field that is the text of a JSON object; none at all is an empty one."""
     try:
-        value = Payload.parse(request[field]).value
+        value = Payload.parse(request.get(field, "{}")).value
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
@@ -76,10 +82,11 @@ def _check_unmocked(state: State, request: Request, configuration: Request) -> N
             raise ValidationException("RoleArn must be specified when testing a Task state")
 
 
-def _result(state: State, text: str) -> Payload:
+def _result(door: Door, state: State, mock: Request) -> Payload:
     """The mocked result, which has the form that the state's own would have."""
+    result, mode = Payload.parse(mock["result"]), mock.get("fieldValidationMode")
     try:
-        value = Payload.parse(text).value
+        value = result.value
     except (ValueError, RecursionError):
         raise ValidationException("Mocked result must be valid JSON") from None
     if state.type == "Map" and state.detail.distributed and state.detail.distributed.writer:
@@ -89,4 +96,6 @@ def _result(state: State, text: str) -> Payload:
         raise ValidationException("Mocked result must be an array.")
     if state.type == "Parallel" and len(value) != len(state.detail):
         raise ValidationException("Mocked result must contain the same number of items as number of Parallel branches.")
-    return Payload.parse(text)
+    if state.type == "Task" and mode != "NONE":
+        door.outside.check_mock(state.detail.resource, value, mode != "PRESENT")
+    return result
