@@ -5,9 +5,9 @@
     ./dev bench data copy --rows 200000 --runs 5
 
 Parts: plan (10 M rows into chunks), update (an UPDATE join in chunks, by the whole product; psql, 1 and 2 lanes), lanes
-(the same, 2 and 5 lanes), load (by swap), copy
-(from one PostgreSQL into another), peers (the same by dlt and pandas), resume (1,000 chunks that are done, and what a
-chunk costs), sleep (60 s of work, 5 s an invocation). `psql` is the one that comes with the embedded PostgreSQL.
+(the same, 2 and 5 lanes; 2 and 5 bare connections), load (by swap), copy (from one PostgreSQL into another), peers (the
+same by dlt and pandas), resume (1,000 chunks that are done, and what a chunk costs), sleep (60 s of work, 5 s an
+invocation). `psql` is the one that comes with the embedded PostgreSQL.
 """
 
 from argparse import ArgumentParser

@@ -17,6 +17,7 @@ from stepwell import postgres
 
 SETTINGS = {
     "shared_buffers": "2GB",
+    "wal_buffers": "64MB",  # by default at most 16 MB, for which several writers wait in turn
     "max_wal_size": "16GB",
     "checkpoint_timeout": "30min",
     "autovacuum": "off",

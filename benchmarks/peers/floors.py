@@ -32,11 +32,13 @@ class Static:
         words = [sys.executable, str(STATIC), file]
         self._process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout
-        port = int(self._process.stdout.readline())
+        self.port = int(self._process.stdout.readline())
         os.unlink(file)
         config = Config(retries={"total_max_attempts": 1})
         keys = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region_name": "us-east-1"}
-        self.client: Any = boto3.client("stepfunctions", endpoint_url=f"http://127.0.0.1:{port}", config=config, **keys)
+        self.client: Any = boto3.client(
+            "stepfunctions", endpoint_url=f"http://127.0.0.1:{self.port}", config=config, **keys
+        )
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,10 +7,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from benchmarks.peers.definitions import chain, distributed_map, inline_map
 from benchmarks.peers.floors import Static
-from benchmarks.peers.servers import Engine, Served, not_durable
+from benchmarks.peers.servers import POLL, Bare, Engine, Served, not_durable
 from benchmarks.rows.rows import Bench, over
 
 CLIENTS = 8
@@ -83,7 +84,11 @@ def durability(bench: Bench) -> None:
 
 
 def many(bench: Bench) -> None:
-    """200 executions of five states, started by eight clients at once, until the last one's end is seen."""
+    """200 executions of five states, started by eight clients at once, until the last one's end is seen.
+
+    Beside them the same 400 calls to a server that answers with ready bytes, which is what boto3 itself needs; then
+    the same requests without boto3, where the engines are what is measured.
+    """
 
     def once(served: Served, machine: str) -> float:
         begun = time.perf_counter()
@@ -92,8 +97,33 @@ def many(bench: Bench) -> None:
             list(pool.map(served.ended, arns))
         return MANY / (time.perf_counter() - begun)
 
-    found = bench.turns(f"{MANY} executions of 5 Pass at once", "executions/s", _each(bench, once, "some", chain(5)))
+    contenders = _each(bench, once, "some", chain(5))
+    ours, machine = contenders["stepwell"].args
+    arn = ours.run(machine)
+    answer = json.dumps(ours.sfn.describe_execution(executionArn=arn), default=lambda moment: moment.timestamp())
+    with Static([answer.encode()]) as static:
+        ready = Served(Engine("ready bytes", []), bench.folder, static.port)
+        contenders[ready.name] = partial(once, ready, machine)
+        found = bench.turns(f"{MANY} executions of 5 Pass at once", "executions/s", contenders)
     bench.at_least(f"{MANY} executions at once / ministack", over(found, "stepwell", "ministack"), 1.5)
+    bench.turns("…, without boto3", "executions/s", _each(bench, _many_barely, "some", chain(5)))
+
+
+def _many_barely(served: Served, machine: str) -> float:
+    def part(_: int) -> None:
+        with Bare(served.port) as client:
+            named = {"stateMachineArn": machine, "input": "{}"}
+            arns = [
+                client.call("StartExecution", name=uuid4().hex, **named)["executionArn"] for _ in range(MANY // CLIENTS)
+            ]
+            for arn in arns:
+                while client.call("DescribeExecution", executionArn=arn)["status"] == "RUNNING":
+                    time.sleep(POLL)
+
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(part, range(CLIENTS)))
+    return MANY / (time.perf_counter() - begun)
 
 
 def maps(bench: Bench) -> None:
