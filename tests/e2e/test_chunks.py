@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -155,6 +156,8 @@ def test_a_failed_chunk_is_told_and_resuming_goes_on_with_the_rest(project: Make
     failed = made("run", "--name", "night", code=1).stdout
     assert "DataError" in failed
     assert "item_check" in failed
+    assert re.search(r"✗ task_02 .* DataError$", failed, re.MULTILINE), failed
+    assert re.search(r"✗ task_02 .* [0-9]+ chunks   failed$", made("show", "night").stdout, re.MULTILINE)
     assert "What its chunks have committed stays done" in failed
     before = counts(made)
     assert before[0] >= 1
@@ -189,7 +192,7 @@ def test_a_stopped_run_goes_on_with_what_is_left(project: Make, database: str) -
     engine.communicate(timeout=30)
     done = counts(made)[1]
     assert 0 < done < 1000
-    made("resume", "night")
+    assert "✓ task_02" in made("resume", "night").stdout
     assert counts(made) == {1: 1000}
 
 

@@ -61,6 +61,12 @@ CASES = {
     "bad input": ("BadInput", "there is no parameter 'day'", "input", "params="),
     "check failed": ("CheckFailed", "row_count: 0 rows, at least 5", "task_02", "check"),
     "not reconciled": ("NotReconciled", "3 chunks are not done", "chunks", "stepwell progress"),
+    "cut otherwise": (
+        "ConfigurationError",
+        "and the task, or the table, is cut otherwise now.",
+        "another key",
+        "again",
+    ),
     "not safe in chunks": ("NotChunkSafe", "sum() over the whole table", "task_02", "stepwell prove task_02"),
     "missing package": ("Runtime.ImportModuleError", "No module named 'pandas'", "pandas", "pip install"),
     "secret": ("SecretUnavailable", "could not be read", "secret", "role"),
@@ -107,6 +113,7 @@ def test_braces_in_a_message_are_no_places_to_fill() -> None:
 
 def test_a_run_is_resumed_where_that_can_help_and_begun_anew_where_its_input_is_wrong() -> None:
     assert _command("SqlError", 'syntax error at or near "FORM"') == "stepwell resume run-1"
+    assert _command(*CASES["cut otherwise"][:2]) == "stepwell resume run-1 --from task_02"
     assert _command(*CASES["wrong parameter"][:2]) == """stepwell run --input '{"days": 1}'"""
 
 

@@ -14,6 +14,7 @@ from stepwell.engine.execution import Execution
 from stepwell.pipeline.names import state_name
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_AROUND = ("Execution", "Map", "Parallel")  # their failures only follow from that of a call
 _FRAME = 0.1  # seconds between two pictures of the spinner
 
 
@@ -73,7 +74,7 @@ class Live:
             self._join(running)
         elif event.type.endswith("Succeeded"):
             running.receipt = _object(event)
-        elif event.type.endswith(("Failed", "TimedOut")) and not event.type.startswith("Execution"):
+        elif event.type.endswith(("Failed", "TimedOut")) and not event.type.startswith(_AROUND):
             running.error = _error(event)
             if running.phase is not None:  # a part's failure may be the last that is heard of the whole
                 self._wholes[state_name(running.task)].error = running.error

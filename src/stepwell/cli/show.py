@@ -212,16 +212,18 @@ def _notes(visit: "Visit") -> list[str]:
     if visit.retries:
         notes.append(f"{visit.retries} {'retry' if visit.retries == 1 else 'retries'}")
     if visit.status not in ("SUCCEEDED", "RUNNING"):
-        notes.append(visit.error if visit.error and visit.broke_off() else visit.status.lower().replace("_", " "))
+        ended = "failed" if visit.chunks and visit.status == "CAUGHT" else visit.status.lower().replace("_", " ")
+        notes.append(visit.error if visit.error and visit.broke_off() else ended)
     return notes
 
 
 def _chunks(visit: "Visit", receipt: dict[str, Any]) -> str:
-    """While it is under way, what those lanes have told that had to be invoked again."""
+    """While it is under way, what those lanes have told that had to be invoked again; `progress` knows more."""
     from stepwell.cli.terminal import count
 
     if "lanes" not in receipt:
-        return f"{count(visit.chunks_done)} of {count(visit.chunks or 0)} chunks told of"
+        chunks = f"{count(visit.chunks or 0)} {'chunk' if visit.chunks == 1 else 'chunks'}"
+        return f"at least {count(visit.chunks_done)} of {chunks} done" if visit.chunks_done else chunks
     lanes = receipt["lanes"]
     return f"{count(receipt['chunks'])} chunks, {lanes} {'lane' if lanes == 1 else 'lanes'}"
 

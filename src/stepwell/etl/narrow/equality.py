@@ -1,6 +1,6 @@
 """What follows from equalities: which columns are equal, which chunk they tell, and which references share a chunk."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from stepwell.etl.narrow.relation import Column, Node, Separators, Tag
 
@@ -120,9 +120,6 @@ class Ties:
 
     def together(self, one: int, other: int) -> bool:
         return self.root(one) == self.root(other)
-
-    def are_one(self, numbers: Iterable[int]) -> bool:
-        return len({self.root(number) for number in numbers}) <= 1
 
 
 def _owner(node: Node, tell: Mapping[int, bool]) -> int:
