@@ -36,6 +36,10 @@ def test_the_first_code_is_within_fifteen_lines_and_both_commands_on_the_first_s
     assert max(n for n, line in enumerate(lines) if line.startswith(("./dev run", "./dev test"))) < 40
 
 
+def test_every_page_of_the_docs_is_found_from_here() -> None:
+    assert [page.name for page in sorted((ROOT / "docs").glob("*.md")) if f"(docs/{page.name}" not in README] == []
+
+
 def test_every_command_that_is_named_exists() -> None:
     named = set(re.findall(r"(?:`|^|&& )stepwell (\w+)", README, re.MULTILINE))
     assert "resume" in named
