@@ -117,6 +117,7 @@ class Stage:
                     self.tokens += TOKEN.findall(message["Body"])
             if self.tokens:
                 self.names[recorded] = self.tokens.pop(0)
+        assert recorded is None or recorded in self.names, f"{self.case['name']}: no token has come within 20 s"
 
     def filled(self, value: Any) -> Any:
         if isinstance(value, dict) and "__bytes__" in value:  # only their number was kept, and what was read of them
