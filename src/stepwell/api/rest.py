@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from stepwell.api import functions
+from stepwell.api.actions import aws_name
 from stepwell.api.functions import Shop
 from stepwell.api.http import FUNCTIONS, Call
 from stepwell.api.protocol import Reply, read_json
@@ -16,18 +17,19 @@ from stepwell.errors import UnknownOperationException
 
 _JSON = {"Content-Type": "application/json"}
 
-# (method, what follows the function's name) → action, its AWS name, status. The collection itself has no name.
-_ACTIONS: dict[tuple[str, str | None], tuple[Callable[[Shop, dict[str, Any]], Any], str, int]] = {
-    ("POST", None): (functions.create_function, "CreateFunction", 201),
-    ("GET", None): (functions.list_functions, "ListFunctions", 200),
-    ("GET", ""): (functions.get_function, "GetFunction", 200),
-    ("DELETE", ""): (functions.delete_function, "DeleteFunction", 204),
-    ("GET", "configuration"): (functions.get_function_configuration, "GetFunctionConfiguration", 200),
-    ("PUT", "configuration"): (functions.update_function_configuration, "UpdateFunctionConfiguration", 200),
-    ("PUT", "code"): (functions.update_function_code, "UpdateFunctionCode", 200),
-    ("GET", "versions"): (functions.list_versions_by_function, "ListVersionsByFunction", 200),
-    ("POST", "versions"): (functions.publish_version, "PublishVersion", 201),
+# (method, what follows the function's name) → action, status. The collection itself has no name.
+_ROUTES: dict[tuple[str, str | None], tuple[Callable[[Shop, dict[str, Any]], Any], int]] = {
+    ("POST", None): (functions.create_function, 201),
+    ("GET", None): (functions.list_functions, 200),
+    ("GET", ""): (functions.get_function, 200),
+    ("DELETE", ""): (functions.delete_function, 204),
+    ("GET", "configuration"): (functions.get_function_configuration, 200),
+    ("PUT", "configuration"): (functions.update_function_configuration, 200),
+    ("PUT", "code"): (functions.update_function_code, 200),
+    ("GET", "versions"): (functions.list_versions_by_function, 200),
+    ("POST", "versions"): (functions.publish_version, 201),
 }
+_ACTIONS = {aws_name(function.__name__): function for function, _ in _ROUTES.values()}
 
 
 def lambda_(shop: Shop, call: Call) -> Reply:
@@ -37,12 +39,12 @@ def lambda_(shop: Shop, call: Call) -> Reply:
     query = {key: values[0] for key, values in parse_qs(url.query).items()}
     if (call.method, rest) == ("POST", "invocations"):
         return _invoke(shop, call, {"FunctionName": name, **query})
-    found = _ACTIONS.get((call.method, rest if name else None))
+    found = _ROUTES.get((call.method, rest if name else None))
     if found is None:
         raise UnknownOperationException(f"{call.method} {url.path} is not served here")
-    action, operation, status = found
+    action, status = found
     request = read_json(call.body) | _numbers(query) | ({"FunctionName": name} if name else {})
-    validate(f"Lambda.{operation}", request)
+    validate(f"Lambda.{aws_name(action.__name__)}", request)
     answer = action(shop, request)
     return Reply(status, _JSON, b"" if answer is None else dumps(answer).encode())
 
@@ -56,11 +58,10 @@ def perform(shop: Shop, action: str, request: dict[str, Any]) -> dict[str, Any]:
         version = shop.find(request).settings["Version"]
         answer = {"StatusCode": 200, "ExecutedVersion": version, "Payload": invoked.text}
         return answer | ({"FunctionError": "Unhandled"} if invoked.failed else {})
-    known = {operation: function for function, operation, _ in _ACTIONS.values()}
-    if action not in known:
+    if action not in _ACTIONS:
         raise UnknownOperationException(f"The Lambda action {action} is not served here")
     validate(f"Lambda.{action}", request)
-    return known[action](shop, request) or {}
+    return _ACTIONS[action](shop, request) or {}
 
 
 def _numbers(query: dict[str, str]) -> dict[str, Any]:
