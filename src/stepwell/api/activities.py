@@ -1,7 +1,7 @@
 """Activities, and the tasks that others work on: a token says which, and its holder how it has ended."""
 
 from stepwell.api.arns import ACCOUNT, REGION, check_arn, check_name
-from stepwell.api.door import Answer, Door, Later, Request, existing, page
+from stepwell.api.door import Answer, Door, Later, Request, existing, given, page
 from stepwell.api.jackson import complaint
 from stepwell.api.tags import pairs
 from stepwell.engine.tokens import read_token, token
@@ -44,9 +44,8 @@ def get_activity_task(door: Door, request: Request) -> Answer | Later:
     if taken is None:
         return Later(None, dict, PATIENCE)
     execution, event = taken
-    began = {"call": event.id, "frame": event.frame}
-    worker = {"worker": request["workerName"]} if "workerName" in request else {}
-    door.journal.post(execution.id, "begin", began | worker)
+    began = given(call=event.id, frame=event.frame, worker=request.get("workerName"))
+    door.journal.post(execution.id, "begin", began)
     text = "{}" if event.payload is None else event.payload.text
     return {"taskToken": token(execution.arn, execution.started, event.id), "input": text}
 
@@ -56,7 +55,7 @@ def send_task_success(door: Door, request: Request) -> Answer:
 
 
 def send_task_failure(door: Door, request: Request) -> Answer:
-    return _tell(door, request, "answer", {key: request[key] for key in ("error", "cause") if key in request})
+    return _tell(door, request, "answer", given(error=request.get("error"), cause=request.get("cause")))
 
 
 def send_task_heartbeat(door: Door, request: Request) -> Answer:

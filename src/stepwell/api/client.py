@@ -32,13 +32,13 @@ class Client:
 
 def shaped(answer: Answer | Written) -> Answer:
     """Seconds since 1970 become datetimes where AWS's model has a timestamp."""
-    value: Answer = answer.value if isinstance(answer, Payload) else answer
-    return {key: _shaped(key, item) for key, item in value.items()}
+    fields: Answer = answer.value if isinstance(answer, Payload) else answer
+    return {key: _shaped(key, value) for key, value in fields.items()}
 
 
 def _shaped(key: str, value: Any) -> Any:
     if isinstance(value, float) and (key.endswith("Date") or key == "timestamp"):
         return datetime.fromtimestamp(value, UTC)
     if isinstance(value, list):
-        return [{k: _shaped(k, v) for k, v in item.items()} if isinstance(item, dict) else item for item in value]
+        return [shaped(item) if isinstance(item, dict) else item for item in value]
     return value

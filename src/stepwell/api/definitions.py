@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from stepwell.api.door import Answer, Door, Request
+from stepwell.api.door import Answer, Door, Request, given, size_of
 from stepwell.asl.machine import Machine, examine
 from stepwell.asl.reader import Problem
 from stepwell.errors import InvalidDefinition
@@ -22,7 +22,7 @@ def check_definition(text: str, type_: str) -> Machine:
 def validate_state_machine_definition(_door: Door, request: Request) -> Answer:
     """Every mistake, each with its address; doubts only where the request asks for warnings."""
     _, problems = _examined(request["definition"], request.get("type", "STANDARD"))
-    limit = request.get("maxResults") or 100
+    limit = size_of(request)
     told: list[Answer] = [
         {
             "severity": "WARNING" if problem.warning else "ERROR",
@@ -33,9 +33,8 @@ def validate_state_machine_definition(_door: Door, request: Request) -> Answer:
         for problem in problems
         if request.get("severity") == "WARNING" or not problem.warning
     ]
-    failed = any(item["severity"] == "ERROR" for item in told)
-    answer: Answer = {"result": "FAIL" if failed else "OK", "diagnostics": told[:limit]}
-    return answer | {"truncated": True} if len(told) > limit else answer
+    result = "OK" if all(problem.warning for problem in problems) else "FAIL"
+    return given(result=result, diagnostics=told[:limit], truncated=len(told) > limit or None)
 
 
 def _examined(text: str, type_: str) -> tuple[Machine | None, list[Problem]]:

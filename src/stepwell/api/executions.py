@@ -35,7 +35,7 @@ from stepwell.errors import (
 from stepwell.journal.catalog import MachineRow, VersionRow
 from stepwell.journal.journal import ExecutionRow
 
-ENDED = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
+_REDRIVABLE = ("FAILED", "ABORTED", "TIMED_OUT")
 LARGEST_INPUT = 262_144  # bytes
 TOKENS_LAST = 900  # seconds
 _INCLUDED = {"included": True}
@@ -44,9 +44,7 @@ _BILLED_MS, _BILLED_MB = 100, 64  # what AWS rounds an Express execution's bill 
 
 def start_execution(door: Door, request: Request) -> Answer:
     """A second call with the same name and input, while the first is under way, answers the first."""
-    row, started = _start(door, request)
-    if started:
-        door.started(row.id)
+    row = _started(door, request)
     return {"executionArn": row.arn, "startDate": row.started / 1000}
 
 
@@ -54,13 +52,11 @@ def start_sync_execution(door: Door, request: Request) -> Later:
     """Start an Express execution; the answer is its end."""
     if door.machine_of(qualified(request["stateMachineArn"])).type != "EXPRESS":
         raise StateMachineTypeNotSupported
-    row, _ = _start(door, request)
-    door.started(row.id)
+    row = _started(door, request)
     return Later(row.id, lambda: visible(request, _sync_answer(door, row)))
 
 
-def _start(door: Door, request: Request) -> tuple[ExecutionRow, bool]:
-    """The execution, and whether it is new."""
+def _started(door: Door, request: Request) -> ExecutionRow:
     name, now = qualified(request["stateMachineArn"]), door.now()
     machine, version = door.machine_of(name), chosen_version(door, name)
     text = request.get("input", "{}")
@@ -73,7 +69,7 @@ def _start(door: Door, request: Request) -> tuple[ExecutionRow, bool]:
         twin = door.journal.execution(own)
         if twin is not None:
             if twin.status == "RUNNING" and twin.input == text:
-                return twin, False
+                return twin
             raise ExecutionAlreadyExists(f"Execution Already Exists: '{own}'")
     chosen: MachineRow | VersionRow = version or machine
     execution = Execution(own, machine.arn, chosen.role, door.parsed(chosen.definition), door.random)
@@ -84,12 +80,14 @@ def _start(door: Door, request: Request) -> tuple[ExecutionRow, bool]:
         None, None, None, now, None, 0, None, 1, door.owner,
         version and version_arn(version), name.arn if name.alias else None, chosen.revision,
     )  # fmt: skip
-    return row._replace(id=door.journal.start(row, changes.events)), True
+    row = row._replace(id=door.journal.start(row, changes.events))
+    door.started(row.id)
+    return row
 
 
 def describe_execution(door: Door, request: Request) -> Answer:
     row = door.execution(request["executionArn"])
-    ended_badly = row.status in ENDED[1:]
+    ended_badly = row.status in _REDRIVABLE
     redrivable = "REDRIVABLE" if row.map_run is None else "REDRIVABLE_BY_MAP_RUN"
     redriving = given(
         redriveCount=row.redrives,
@@ -194,7 +192,7 @@ def redrive_execution(door: Door, request: Request) -> Answer:
         return door.redriven[key][1]
     if row.map_run is not None:
         raise ExecutionNotRedrivable(f"Execution is not redrivable: '{row.arn}': it is redriven by its Map Run")
-    if row.status not in ENDED[1:] or not door.journal.reopen(row.id, door.owner):
+    if row.status not in _REDRIVABLE or not door.journal.reopen(row.id, door.owner):
         raise ExecutionNotRedrivable(f"Execution is not redrivable: '{row.arn}': {_not_redrivable(row)}")
     door.started(row.id)
     door.redriven[key] = now, {"redriveDate": now}
