@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from stepwell.api.arns import function_arn
 from stepwell.api.code import Code
-from stepwell.api.door import Request, given, new_id
+from stepwell.api.door import Request, existing, given, new_id
 from stepwell.errors import (
     InvalidParameterValueException,
     InvalidRequestContentException,
@@ -60,11 +60,9 @@ class Shop:
         name, qualifier = _named(request)
         version = LATEST if qualifier in (None, "$LATEST") else int(qualifier) if (qualifier or "").isdecimal() else -1
         live = self.live.get(name) if version == LATEST else None
-        row = live or self.ask(lambda: self.shelf.function(name, version))
-        if row is None:
-            full = function_arn(name) + (f":{qualifier}" if qualifier else "")
-            raise ResourceNotFoundException(f"Function not found: {full}")
-        return row
+        row: FunctionRow | None = live or self.ask(lambda: self.shelf.function(name, version))
+        full = function_arn(name) + (f":{qualifier}" if qualifier else "")
+        return existing(row, ResourceNotFoundException(f"Function not found: {full}"))
 
     def own(self, request: Request) -> FunctionRow:
         """A function that can be changed here, and is as the request expects it: a pipeline's code is its folder."""

@@ -17,13 +17,10 @@ def variable_references(definition: str) -> Answer:
     """The names by state; no field at all where no variable is read, as AWS has it."""
     if "$" not in definition:
         return {}
-    machine = json.loads(definition)
-    found: dict[str, set[str]] = {}
-    for name, state, language in _states(machine, "JSONPath"):
-        names = set(_names(state, language))
-        if names:
-            found.setdefault(name, set()).update(names)
-    return {"variableReferences": {name: sorted(names) for name, names in found.items()}} if found else {}
+    states = _states(json.loads(definition), "JSONPath")
+    found = {name: sorted(set(_names(state, language))) for name, state, language in states}
+    read = {name: names for name, names in found.items() if names}
+    return {"variableReferences": read} if read else {}
 
 
 def _states(machine: Any, language: str) -> Iterator[tuple[str, dict[str, Any], str]]:

@@ -5,6 +5,7 @@ No history is written, so the language is asked without the engine; `inspection`
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from stepwell.api.arns import ROLE, machine_arn
@@ -143,7 +144,8 @@ def _subject(request: Request) -> tuple[State, bool]:
     """The state under test, and whether it is inside a Map."""
     text, name = request["definition"], request.get("stateName")
     machine = check_definition(text if name else _alone(text), "STANDARD")
-    return existing(_find(machine, name or _ALONE, item=False), ValidationException("State not found in definition"))
+    found = next((each for each in _states(machine) if each[0].name == (name or _ALONE)), None)
+    return existing(found, ValidationException("State not found in definition"))
 
 
 def _alone(text: str) -> str:
@@ -156,12 +158,9 @@ def _alone(text: str) -> str:
     return dumps({"StartAt": _ALONE, "States": {**ends, _ALONE: state}})
 
 
-def _find(machine: Machine, name: str, item: bool) -> tuple[State, bool] | None:
+def _states(machine: Machine, item: bool = False) -> Iterator[tuple[State, bool]]:
+    """Every state of a machine and of those inside, and whether it is inside a Map."""
     for state in machine.states.values():
-        if state.name == name:
-            return state, item
+        yield state, item
         for inner in machines_of(state) if state.type in ("Map", "Parallel") else ():
-            found = _find(inner, name, item or state.type == "Map")
-            if found:
-                return found
-    return None
+            yield from _states(inner, item or state.type == "Map")
