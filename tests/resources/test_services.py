@@ -72,7 +72,7 @@ def test_step_functions_is_somebody_elses_where_the_standard_variable_says_so(
     aws: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SFN", aws)
-    assert not engine.services.is_own("sfn")
+    assert engine.services.mine("sfn") is None
     assert engine.services("sfn", "createActivity", {"name": "theirs"})["activityArn"].startswith("arn:aws:states:eu-")
 
 

@@ -69,25 +69,19 @@ def _members(shape: Shape, value: dict[str, Any], name: Name) -> list[tuple[str,
 
 
 def answer(shape: Shape | None, value: Any, name: Name, moment: Callable[[datetime], Any]) -> Any:
-    """An API's answer as the state sees it."""
-    kind = shape.type_name if shape is not None else ""
-    if shape is not None and kind == "structure":
-        known = [(key, item) for key, item in value.items() if key in shape.members and item is not None]
-        return {name(key): answer(shape.members[key], item, name, moment) for key, item in known}
-    if shape is not None and kind == "list":
-        return [answer(shape.member, item, name, moment) for item in value]
-    if shape is not None and kind == "map":
-        return {key: answer(shape.value, item, name, moment) for key, item in value.items()}
-    return moment(value) if isinstance(value, datetime) else _text(value) if kind == "blob" else value
-
-
-def loose(value: Any, moment: Callable[[datetime], Any]) -> Any:
-    """The same for an answer without a model, in which every object has the API's names."""
-    if isinstance(value, dict):
-        return {upper(key): loose(item, moment) for key, item in value.items()}
+    """An API's answer as the state sees it; without a model, every object has the API's names."""
+    if isinstance(value, datetime):
+        return moment(value)
     if isinstance(value, list):
-        return [loose(item, moment) for item in value]
-    return moment(value) if isinstance(value, datetime) else value
+        return [answer(shape and shape.member, item, name, moment) for item in value]
+    if not isinstance(value, dict):
+        return _text(value) if shape is not None and shape.type_name == "blob" else value
+    if shape is None:
+        return {upper(key): answer(None, item, name, moment) for key, item in value.items()}
+    if shape.type_name == "map":
+        return {key: answer(shape.value, item, name, moment) for key, item in value.items()}
+    known = [(key, item) for key, item in value.items() if key in shape.members and item is not None]
+    return {name(key): answer(shape.members[key], item, name, moment) for key, item in known}
 
 
 def _text(value: Any) -> str:

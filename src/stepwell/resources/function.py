@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import NamedTuple, NoReturn
@@ -42,10 +43,10 @@ class Response(NamedTuple):
     """What an invocation has come to: a JSON text, or an error name with its cause (a JSON text, as Lambda's is)."""
 
     text: str | None
-    error: str | None
-    cause: str | None
-    ms: int
-    mb: int | None
+    error: str | None = None
+    cause: str | None = None
+    ms: int = 0
+    mb: int | None = None
 
 
 class FunctionProcess:
@@ -120,10 +121,10 @@ class FunctionProcess:
 
     def _next(self, until: float) -> Request | None:
         """The process's request for its next event; starting up may fail instead."""
-        while (request := self._receive(until)) is not None:
+        while (request := self._line.receive(self._ended, until)) is not None:
             if request.path == f"{API}/invocation/next":
                 return request
-            reply(request, "202 Accepted", {}, b'{"status":"OK"}')
+            reply(request)
             if request.path == f"{API}/init/error":
                 raise _InitFailed(self._shown(request.body.decode()))
         return None
@@ -135,13 +136,13 @@ class FunctionProcess:
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + seconds) * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": self.function.arn,
         }
-        reply(waiting, "200 OK", headers, event.encode())
+        reply(waiting, event.encode(), headers)
         until = time.monotonic() + seconds
-        while (request := self._receive(until)) is not None:
-            reply(request, "202 Accepted", {}, b'{"status":"OK"}')
+        while (request := self._line.receive(self._ended, until)) is not None:
+            reply(request)
             text = request.body.decode(errors="replace")
             if request.path == f"{API}/invocation/{request_id}/response":
-                return Response(_json(text), None, None, 0, None)
+                return Response(_json(text))
             if request.path == f"{API}/invocation/{request_id}/error":
                 return blamed(self._shown(text))
         return self._timed_out(request_id)
@@ -150,22 +151,15 @@ class FunctionProcess:
         shown = self.function.shown_folder
         return text if shown is None else text.replace(str(self.function.folder), shown)
 
-    def _receive(self, until: float) -> Request | None:
-        while (left := until - time.monotonic()) > 0:
-            request = self._line.receive(self._ended, left)
-            if request is not None:
-                return request
-        return None
-
     def _timed_out(self, request_id: str) -> Response:
         self._end()
-        text = f"RequestId: {request_id} Error: Task timed out after {self.function.timeout:.2f} seconds"
-        return blamed(_blame("Sandbox.Timedout", text))
+        told = f"Task timed out after {self.function.timeout:.2f} seconds"
+        return _failed("Sandbox.Timedout", request_id, told)
 
     def _died(self, request_id: str) -> Response:
         code = self._process.wait()
         how = f"signal: {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-        return blamed(_blame("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: {how}"))
+        return _failed("Runtime.ExitError", request_id, f"Runtime exited with error: {how}")
 
     def _peak_mb(self) -> int | None:
         """The most memory that the process has ever held; None where the system does not tell."""
@@ -186,10 +180,8 @@ class FunctionProcess:
     def kill(self) -> None:
         """End the process and all that it has started, at once."""
         if self._process.poll() is None:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                return
 
     def _end(self) -> None:
         """Kill it and wait until it is gone, so that nobody takes it for alive."""
@@ -215,8 +207,9 @@ class _InitFailed(Exception):
     """The function could not even be imported; the message is the error as Lambda reports it."""
 
 
-def _blame(name: str, message: str) -> str:
-    return json.dumps({"errorType": name, "errorMessage": message}, separators=(",", ":"))
+def _failed(name: str, request_id: str, told: str) -> Response:
+    blame = {"errorType": name, "errorMessage": f"RequestId: {request_id} Error: {told}"}
+    return Response(None, name, json.dumps(blame, separators=(",", ":")))
 
 
 def _json(text: str) -> str:
@@ -241,4 +234,4 @@ def blamed(cause: str) -> Response:
         cause = (
             f"The cause could not be determined because Lambda did not return an error type. Returned payload: {cause}"
         )
-    return Response(None, name, cause, 0, None)
+    return Response(None, name, cause)

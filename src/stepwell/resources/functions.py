@@ -21,14 +21,14 @@ class Functions:
     def register(self, function: Function) -> None:
         """Make a function known; processes that were warm for an earlier form of it are not used any more."""
         self._known[function.arn] = function
-        with self._lock:
-            idle = self._idle.pop(function.arn, [])
-        for process in idle:
-            process.close()
+        self._cool(function.arn)
 
     def forget(self, arn: str) -> None:
         """Make a function unknown."""
         self._known.pop(arn, None)
+        self._cool(arn)
+
+    def _cool(self, arn: str) -> None:
         with self._lock:
             idle = self._idle.pop(arn, [])
         for process in idle:

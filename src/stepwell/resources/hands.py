@@ -11,6 +11,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from stepwell.errors import ConfigurationError, ServiceError, StepwellError
@@ -50,12 +51,10 @@ class Step(NamedTuple):
     mb: int | None = None
 
 
-class _Waiting:
-    """A thread that waits for a job, and what wakes it."""
+class _Waiting(threading.Event):
+    """A thread that waits for a job; setting it wakes the thread."""
 
-    def __init__(self) -> None:
-        self.woken = threading.Event()
-        self.cancelled = False
+    cancelled = False
 
 
 class Hands:
@@ -88,7 +87,7 @@ class Hands:
         waiting = self._waiting.get(request)
         if waiting is not None:
             waiting.cancelled = True
-            waiting.woken.set()
+            waiting.set()
 
     def lost(self, resource: str) -> Failure | None:
         """What a call has come to whose outcome nobody knows; None: it is made again."""
@@ -108,8 +107,7 @@ class Hands:
     # Functions
 
     def _invoke(self, work: Work) -> Iterator[Step]:
-        asked = wanted(work.resource, work.text)
-        version, status = "$LATEST", 200
+        asked, log = wanted(work.resource, work.text), ""
         if "AWS_ENDPOINT_URL_LAMBDA" in os.environ:
             response, version, status = invoke_elsewhere(self.call, asked)
         else:
@@ -118,18 +116,17 @@ class Hands:
                 process = self.functions.take(arn, work.request)
             except OSError as error:
                 raise ServiceError(type(error).__name__, str(error), http=0) from None
-            yield Step("began", log=process.stream)
-            version = process.function.version
-            run = self.functions.invoke, (process, asked.event, work.request)
+            log, version, status = process.stream, process.function.version, 200
+            yield Step("began", log=log)
+            run = partial(self.functions.invoke, process, asked.event, work.request)
             if asked.kind == "Event":
-                threading.Thread(target=run[0], args=run[1], daemon=True).start()
-                response, status = Response("{}", None, None, 0, None), 202
+                threading.Thread(target=run, daemon=True).start()
+                response, status = Response("{}"), 202
             else:
-                response = run[0](*run[1])
+                response = run()
         text = response.text
         if text is not None and not asked.plain:
             text = result(text, work.request, version, status)
-        log = "" if "AWS_ENDPOINT_URL_LAMBDA" in os.environ else process.stream
         kind: Literal["submitted", "ended"] = "submitted" if work.resource.endswith(CALLBACK) and text else "ended"
         yield Step(kind, text, response.error, response.cause, log, response.ms, response.mb)
 
@@ -167,7 +164,7 @@ class Hands:
     def _wait(self, to: Integration, given: Any, answer: Any, waiting: _Waiting) -> Step:
         begun, pause = job(to.key, given, answer), _FIRST
         if to.service == "states":
-            self.watch(answer["ExecutionArn"], waiting.woken.set)
+            self.watch(answer["ExecutionArn"], waiting.set)
         while True:
             if waiting.cancelled:
                 action, parameters = begun.stop
@@ -178,8 +175,8 @@ class Hands:
             if well is not None:
                 text = dumps(ended(to.key, to.pattern, found))
                 return Step("ended", text) if well else Step("ended", None, "States.TaskFailed", text)
-            waiting.woken.wait(pause)
-            waiting.woken.clear()
+            waiting.wait(pause)
+            waiting.clear()
             pause = min(_LONGEST, pause * 1.5)
 
     def _look(self, to: Integration, action: str, parameters: Any) -> Any:

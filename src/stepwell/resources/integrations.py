@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from stepwell.errors import ConfigurationError, ServiceError, StepwellError
 from stepwell.resources import casing
-from stepwell.resources.services import Services, upper
+from stepwell.resources.services import Services, service_model, upper
 
 Json = dict[str, Any]
 
@@ -71,13 +71,10 @@ def ask(call: Services, to: Integration, parameters: Any) -> Json:
     """Call the service with a state's parameters; its answer as the state sees it. Raises StepwellError."""
     name = casing.java if to.sdk else upper
     moment: Callable[[datetime], Any] = casing.iso if to.sdk else casing.milliseconds
-    shapes = call.shapes(to.service, to.action)
-    answer = call(to.service, to.action, casing.request(shapes.input, parameters, name))
+    asked, answered = call.shapes(to.service, to.action)
+    answer = call(to.service, to.action, casing.request(asked, parameters, name))
     told = answer.pop("ResponseMetadata", {})
-    if shapes.own:
-        shown: Json = casing.loose(answer, moment)
-    else:
-        shown = casing.answer(shapes.output, answer, name, moment)
+    shown: Json = casing.answer(answered, answer, name, moment)
     return shown if to.sdk else {**shown, **_metadata(told)}
 
 
@@ -107,7 +104,7 @@ def failure(call: Services, to: Integration, error: StepwellError, request: str)
 def _names(call: Services, to: Integration) -> tuple[str, str]:
     if not to.sdk:
         return _OPTIMISED[to.service]
-    name = casing.class_name(_OWN_IDS[to.service] if call.is_own(to.service) else call.service_id(to.service))
+    name = casing.class_name(_OWN_IDS[to.service] if call.mine(to.service) else service_model(to.service).service_id)
     return name, name
 
 

@@ -59,5 +59,5 @@ def invoke_elsewhere(call: Services, asked: Wanted) -> tuple[Response, str, int]
         params["Qualifier"] = asked.qualifier
     answer = call("lambda", "Invoke", params)
     text = answer["Payload"].read().decode() or "null"
-    response = blamed(text) if "FunctionError" in answer else Response(text, None, None, 0, None)
+    response = blamed(text) if "FunctionError" in answer else Response(text)
     return response, answer.get("ExecutedVersion", "$LATEST"), answer["StatusCode"]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stepwell.errors import ServiceError, StatesError
+from stepwell.resources.integrations import dumps
 from stepwell.resources.items import refusal
 from stepwell.resources.services import Call
 
@@ -30,9 +31,9 @@ def _texts(records: Iterable[Record], transformation: str) -> Iterator[str]:
     """A child that has not succeeded is always told as a whole."""
     for record in records:
         if transformation == "NONE" or record["Status"] != "SUCCEEDED":
-            yield _dumps(record)
+            yield dumps(record)
         elif transformation == "FLATTEN" and record["Output"].startswith("["):
-            yield from map(_dumps, json.loads(record["Output"]))
+            yield from map(dumps, json.loads(record["Output"]))
         else:
             yield record["Output"]
 
@@ -49,7 +50,7 @@ def write(
             for text in _texts([record], options.get("Transformation", "NONE")):
                 files.add(_FILES.get(record["Status"], "FAILED"), text)
         manifest = {"DestinationBucket": bucket, "MapRunArn": run, "ResultFiles": files.close()}
-        key = files.put("manifest.json", _dumps(manifest))["Key"]
+        key = files.put("manifest.json", dumps(manifest))["Key"]
     except ServiceError as error:
         raise StatesError("States.ResultWriterFailed", refusal(error)) from None
     return {"MapRunArn": run, "ResultWriterDetails": {"Bucket": bucket, "Key": key}}
@@ -83,7 +84,3 @@ class _Files:
         key, body = f"{self._folder}/{name}", text.encode()
         self._call("s3", "putObject", {"Bucket": self._bucket, "Key": key, "Body": body})
         return {"Key": key, "Size": len(body)}
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -25,14 +25,6 @@ class Own(NamedTuple):
     shape: Callable[[str], Any]
 
 
-class Shapes(NamedTuple):
-    """Of an action's request and answer, where there is a model of it."""
-
-    input: Any
-    output: Any
-    own: bool = False
-
-
 REGION = "us-east-1"
 
 # Services by the names that others give them. The rest of Step Functions' names follow from botocore's own.
@@ -55,14 +47,16 @@ class Services:
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
 
-    def is_own(self, service: str) -> bool:
+    def mine(self, service: str) -> Own | None:
+        """This machine's own service of that name, unless a variable says that another is meant."""
         name = _NAMES.get(service, service)
-        return name in self.own and _ENDPOINTS[name] not in os.environ
+        return self.own[name] if name in self.own and _ENDPOINTS[name] not in os.environ else None
 
     def __call__(self, service: str, action: str, params: Params) -> Params:
         """The answer as botocore shapes it. Raises ServiceError where the service refuses or cannot be reached."""
-        if self.is_own(service):
-            return self.own[_NAMES.get(service, service)].perform(upper(action), params)
+        own = self.mine(service)
+        if own is not None:
+            return own.perform(upper(action), params)
         client = self._client(service)
         from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
@@ -76,18 +70,16 @@ class Services:
             raise ServiceError("SdkClientException", str(error), http=0) from None
         return answer
 
-    def shapes(self, service: str, action: str) -> Shapes:
-        if self.is_own(service):
-            return Shapes(self.own[_NAMES.get(service, service)].shape(upper(action)), None, own=True)
+    def shapes(self, service: str, action: str) -> tuple[Any, Any]:
+        """Of the action's request and of its answer, of which our own services have no model: None."""
+        own = self.mine(service)
+        if own is not None:
+            return own.shape(upper(action)), None
         model = service_model(service)
         if upper(action) not in model.operation_names:
             raise ConfigurationError(f"the service {service} has no action {action}")
         operation = model.operation_model(upper(action))
-        return Shapes(operation.input_shape, operation.output_shape)
-
-    def service_id(self, service: str) -> str:
-        name: str = service_model(service).service_id
-        return name
+        return operation.input_shape, operation.output_shape
 
     def _client(self, service: str) -> Any:
         with self._lock:

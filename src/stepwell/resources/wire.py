@@ -6,14 +6,17 @@ waits for stays in the system's buffers until the next invocation reads it.
 
 import select
 import socket
+import time
+from contextlib import suppress
 from typing import NamedTuple
+
+ACCEPTED = b'{"status":"OK"}'
 
 
 class Request(NamedTuple):
     """One request of the function's process; `connection` is where the answer goes."""
 
     connection: socket.socket
-    method: str
     path: str
     body: bytes
 
@@ -27,27 +30,25 @@ class Line:
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=8)
-        self._partial: dict[socket.socket, bytes] = {}
-        self._complete: list[Request] = []
+        self._partial: dict[socket.socket, bytes] = {}  # what each connection has sent of its next request
 
     @property
     def address(self) -> str:
         host, port = self._listener.getsockname()
         return f"{host}:{port}"
 
-    def receive(self, process: int, seconds: float) -> Request | None:
-        """The next request; None when the time is over. `process` is a file that becomes readable when it ends."""
-        if self._complete:
-            return self._complete.pop(0)
-        ready = self._wait(process, seconds)
-        if self._listener.fileno() in ready:
-            self._accept()
-        for connection in [c for c in self._partial if c.fileno() in ready]:
-            self._read(connection)
-        if self._complete:
-            return self._complete.pop(0)
-        if process in ready:
-            raise Gone
+    def receive(self, process: int, until: float) -> Request | None:
+        """The next request; None when that time has come. `process` is a file that becomes readable when it ends."""
+        while (left := until - time.monotonic()) > 0:
+            ready = self._wait(process, left)
+            if self._listener.fileno() in ready:
+                self._accept()
+            for connection in [c for c in self._partial if c.fileno() in ready]:
+                request = self._read(connection)
+                if request is not None:
+                    return request
+            if process in ready:
+                raise Gone
         return None
 
     def _wait(self, process: int, seconds: float) -> set[int]:
@@ -61,7 +62,8 @@ class Line:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._partial[connection] = b""
 
-    def _read(self, connection: socket.socket) -> None:
+    def _read(self, connection: socket.socket) -> Request | None:
+        """What a connection has sent now, if a request is whole with it."""
         try:
             data = connection.recv(1 << 16)
         except ConnectionError:
@@ -69,23 +71,18 @@ class Line:
         if not data:
             del self._partial[connection]
             connection.close()
-            return
+            return None
         self._partial[connection] += data
-        self._take(connection)
-
-    def _take(self, connection: socket.socket) -> None:
-        """Cut one whole request out of what a connection has sent."""
         head, found, rest = self._partial[connection].partition(b"\r\n\r\n")
         if not found:
-            return
+            return None
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         size = int(headers.get("content-length", "0"))
         if len(rest) < size:
-            return
-        method, path, _ = first.split(" ", 2)
+            return None
         self._partial[connection] = rest[size:]
-        self._complete.append(Request(connection, method, path, rest[:size]))
+        return Request(connection, first.split(" ")[1], rest[:size])
 
     def close(self) -> None:
         for connection in self._partial:
@@ -93,11 +90,10 @@ class Line:
         self._listener.close()
 
 
-def reply(request: Request, status: str, headers: dict[str, str], body: bytes) -> None:
+def reply(request: Request, body: bytes = ACCEPTED, headers: dict[str, str] | None = None) -> None:
     """Answer a request; a process that has died meanwhile is noticed elsewhere."""
+    status = "202 Accepted" if body is ACCEPTED else "200 OK"
     lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    try:
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    with suppress(OSError):
         request.connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
-    except OSError:
-        return
