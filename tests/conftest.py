@@ -1,7 +1,11 @@
-"""One PostgreSQL for the whole test session, shared by its worker processes, and a fresh database for whoever asks."""
+"""One PostgreSQL for the whole test session, shared by its worker processes, and a fresh database for whoever asks.
+
+Before that, what differs between machines and shells is made equal: signals, and variables that programs listen to.
+"""
 
 import fcntl
 import os
+import signal
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,6 +18,19 @@ from psycopg.sql import SQL, Identifier
 
 from stepwell import postgres
 from stepwell.etl.connection import close_all
+
+OURS = ("STEPWELL_TEST_POSTGRES",)
+HEARD = ("STEPWELL_", "AWS_", "PG", "DATABASE_URL", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTEST_ADDOPTS")
+
+
+def pytest_configure() -> None:
+    """Of this process, and so of all that tests start."""
+    for name in [name for name in os.environ if name.startswith(HEARD) and name not in OURS]:
+        del os.environ[name]
+    os.environ |= dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/nonexistent/aws")
+    os.environ |= {"AWS_EC2_METADATA_DISABLED": "true"}
+    os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost,::1")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, and so by every child, in a shell's background
 
 
 @pytest.fixture(scope="module", autouse=True)

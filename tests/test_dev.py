@@ -6,10 +6,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from tests.until import until
 
 ROOT = Path(__file__).parents[1]
 SETS_UP = "Setting up .venv"
@@ -140,9 +141,8 @@ def test_an_interrupted_set_up_is_not_taken_for_a_complete_one(tmp_path: Path) -
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    while not (folder / "hanging").exists():
-        assert first.poll() is None
-        time.sleep(0.01)
+    until(lambda: first.poll() is not None or (folder / "hanging").exists(), "the set-up builds the project")
+    assert first.poll() is None
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
     (folder / "hang").unlink()

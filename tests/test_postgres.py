@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import pytest
 
 from stepwell import postgres
 from stepwell.errors import PostgresError
+from tests.until import until
 
 SRC = Path(postgres.__file__).parents[1]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -184,8 +184,7 @@ def processes_in(data: Path) -> list[int]:
 
 def kill(folder: Path) -> None:
     os.kill(pid_of(folder), signal.SIGKILL)
-    while postgres.url(folder):
-        time.sleep(0.001)
+    until(lambda: not postgres.url(folder), "the killed server is gone", pause=0.001)
 
 
 def test_a_killed_server_recovers_what_was_committed(folder: Path) -> None:
@@ -207,8 +206,8 @@ def test_a_statement_that_outlives_the_killed_server_does_not_keep_the_data(fold
 
         statement = threading.Thread(target=run_on)
         statement.start()
-        while ask(url, "select count(*) from pg_stat_activity where query like 'select count%series%' ") == 0:
-            time.sleep(0.01)
+        running = "select count(*) from pg_stat_activity where query like 'select count%series%' "
+        until(lambda: ask(url, running), "the statement runs")
         kill(folder)
         assert ask(postgres.start(folder), "select 1") == 1
         statement.join()
@@ -247,9 +246,8 @@ def test_a_project_that_was_moved_keeps_its_running_server(folder: Path, tmp_pat
 
 
 def test_an_interrupted_installation_is_made_anew(folder: Path) -> None:
-    starter = python(START, folder)
-    while not (folder / "postgres/data.new/base").exists():
-        time.sleep(0.001)
+    starter = python(f"import os, time; os.rename = lambda *_: time.sleep(600)\n{START}", folder)
+    until((folder / "postgres/data.new/base").exists, "the cluster is being made", pause=0.001)
     os.killpg(starter.pid, signal.SIGKILL)
     starter.communicate()
     assert ask(postgres.start(folder), "select 1") == 1

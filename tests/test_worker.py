@@ -7,6 +7,7 @@ import pytest
 
 from stepwell.cli.local import Engine
 from stepwell.errors import ServiceStopped
+from tests.until import until
 
 PASS = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
 LOOP = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}})
@@ -54,14 +55,14 @@ def test_who_waits_for_an_end_is_told_once_it_is_on_disk(running):
     arn = running.worker.ask(lambda: start(running, make(running)))
     number = running.worker.ask(lambda: running.row(arn)).id
     running.worker.ask(lambda: running.worker.when_ended(number, ended.set))
-    assert ended.wait(20)
+    assert ended.wait(60)
 
 
 def test_questions_are_answered_while_an_execution_has_always_something_to_do(running):
     running.worker.ask(lambda: start(running, make(running, LOOP, "loop")))
     arn = running.worker.ask(lambda: start(running, make(running)))
-    while running.worker.ask(lambda: running.row(arn)).status == "RUNNING":
-        pass
+    ended = lambda: running.worker.ask(lambda: running.row(arn)).status != "RUNNING"  # noqa: E731
+    until(ended, "the short one has ended", pause=0)
 
 
 def test_after_the_end_nobody_is_left_waiting(engine):

@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
+
+from tests.until import until
 
 COMMAND = str(Path(sys.executable).with_name("stepwell"))
 ROLE = "arn:aws:iam::123456789012:role/r"
@@ -52,7 +53,7 @@ class Served:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        code = self.process.wait(20)
+        code = self.process.wait(60)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
@@ -97,10 +98,10 @@ def disagreements(shape: Any, value: Any, at: str) -> Iterator[str]:
 
 
 def end_of(client: Any, arn: str) -> dict[str, Any]:
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
+    def ended() -> dict[str, Any] | None:
         told: dict[str, Any] = client.describe_execution(executionArn=arn)
-        if told["status"] != "RUNNING":
-            return told
-        time.sleep(0.01)
-    raise AssertionError(f"{arn} has not ended")
+        return told if told["status"] != "RUNNING" else None
+
+    told = until(ended, f"{arn} has ended", pause=0.01)
+    assert told is not None
+    return told

@@ -85,7 +85,7 @@ def test_a_worker_that_asks_first_gets_the_task_once_there_is_one(sfn, served, a
     waiting = threading.Thread(target=lambda: got.append(served.client().get_activity_task(activityArn=activity)))
     waiting.start()
     run(sfn, activity)
-    waiting.join(20)
+    waiting.join(60)
     assert json.loads(got[0]["input"]) == {"n": 1}
 
 

@@ -4,12 +4,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.api.served import PASS, ROLE, WAIT
+from tests.until import until
 
 AWS = Path(sys.executable).with_name("aws")
 
@@ -44,11 +44,11 @@ def make(aws, name, definition):
 
 
 def until_ended(aws, arn):
-    while True:
+    def ended():
         told = aws("describe-execution", "--execution-arn", arn)
-        if told["status"] != "RUNNING":
-            return told
-        time.sleep(0.05)
+        return told if told["status"] != "RUNNING" else None
+
+    return until(ended, f"{arn} has ended")
 
 
 def test_a_machine_is_made_and_an_execution_read(aws):

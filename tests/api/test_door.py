@@ -14,7 +14,7 @@ FUNCTIONS = "/2015-03-31/functions"
 
 def send(served, head, body=b""):
     """One raw request; its status and the error's name."""
-    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
         connection.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body)
         data = b""
         while b"\r\n\r\n" not in data:
@@ -45,10 +45,9 @@ def test_an_honest_request_comes_in(served):
 
 
 def test_only_loopback_is_listened_on(served):
-    addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
-    for address in addresses - {"127.0.0.1", "127.0.1.1"}:
-        with pytest.raises(OSError):  # noqa: PT011
-            socket.create_connection((address, served.port), timeout=2)
+    """127.0.0.2 is this machine too: it would answer if every address were listened on."""
+    with pytest.raises(OSError):  # noqa: PT011
+        socket.create_connection(("127.0.0.2", served.port), timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +114,7 @@ def test_a_header_without_end_is_refused(served):
 
 
 def post_long(served):
-    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nX: " + b"x" * 70000 + b"\r\n\r\n")
         return int(connection.recv(4096).split()[1])
 

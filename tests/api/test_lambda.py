@@ -2,13 +2,13 @@
 
 import io
 import json
-import time
 import zipfile
 
 import pytest
 
 from tests.api.served import ROLE, machine
 from tests.api.test_boto3 import refused
+from tests.until import until
 
 SOURCE = """
 import os
@@ -159,10 +159,7 @@ def test_an_event_is_taken_and_run_without_waiting(functions, make, served):
     target = served.folder / "touched"
     answer = functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(str(target)))
     assert answer["StatusCode"] == 202
-    until = time.monotonic() + 20
-    while not target.exists():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    until(target.exists, "the function has run", pause=0.01)
 
 
 def test_a_payload_that_is_no_json_is_refused(functions, make):

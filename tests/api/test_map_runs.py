@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.api.served import ROLE, Served, end_of
+from tests.until import until as until_it_is
 
 ODD = {  # fails for odd numbers, unless they are over 100
     "StartAt": "Look",
@@ -51,13 +52,7 @@ def counted(run: dict[str, Any], which: str = "executionCounts") -> dict[str, in
 
 
 def until(told: Callable[[], Any]) -> Any:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        answer = told()
-        if answer:
-            return answer
-        time.sleep(0.02)
-    raise AssertionError("it has not come to that")
+    return until_it_is(told, "the map run is told as it should be")
 
 
 def types(sfn: Any, arn: str) -> list[str]:

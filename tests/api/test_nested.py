@@ -7,6 +7,7 @@ import pytest
 
 from tests.api.served import ROLE, end_of, machine
 from tests.api.test_lambda import zipped
+from tests.until import until
 
 START = "arn:aws:states:::states:startExecution"
 
@@ -75,8 +76,7 @@ def test_a_machine_that_is_not_there_is_told_in_the_words_of_each_family(sfn, en
 def test_stopping_a_parent_or_its_time_being_over_stops_the_child(sfn, ended):
     child = make(sfn, "stopped-with-it", Type="Wait", Seconds=3600, End=True)
     arn = parent(sfn, "stopped", ".sync", child)
-    while "TaskSubmitted" not in types(sfn, arn):
-        pass
+    until(lambda: "TaskSubmitted" in types(sfn, arn), "the child has started")
     sfn.stop_execution(executionArn=arn)
     assert [ended(each)["status"] for each in (arn, *children(sfn, child))] == ["ABORTED", "ABORTED"]
     child = make(sfn, "outlived", Type="Wait", Seconds=3600, End=True)
@@ -90,8 +90,7 @@ def test_a_parent_finds_its_child_again_after_a_kill(serve):
     sfn = served.client()
     child = make(sfn, "slow", Type="Wait", Seconds=2, End=True)
     arn = parent(sfn, "waiting", ".sync", child)
-    while not children(sfn, child):
-        pass
+    until(lambda: children(sfn, child), "the child has started")
     served.end(signal.SIGKILL)
     served.start()
     assert end_of(sfn, arn)["status"] == "SUCCEEDED"

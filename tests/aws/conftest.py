@@ -2,12 +2,14 @@
 
 import fcntl
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -53,9 +55,7 @@ class Fake:
 def ministack_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = installed()
     folder = tmp_path_factory.mktemp("ministack")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     variables = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "BIND_HOST": "127.0.0.1",
@@ -69,11 +69,20 @@ def ministack_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     answers(url, server, folder / "log")
     yield url
     os.killpg(server.pid, signal.SIGTERM)  # the functions that it runs are its children
-    server.wait(20)
+    server.wait(60)
+
+
+def free_port() -> int:
+    """Below those that the system hands out by itself, so that no other server is given it meanwhile."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("of a hundred ports none is free")
 
 
 def answers(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while time.monotonic() < until and server.poll() is None:
         try:
             urlopen(f"{url}/_ministack/health", timeout=5).close()

@@ -33,7 +33,8 @@ def test_after_a_run_it_is_what_was_used_with_its_retries(ran: Any) -> None:
     assert (by_task["task_02"]["transitions"], by_task["task_02"]["retries"]) == (2, 1)
     assert by_task["task_02"]["invocations"] == 2
     assert told["known_by"] == {"REPORT lines": 4}
-    assert told["run"]["usd_expected"] == pytest.approx(0.000125, rel=0.2)
+    assert told["run"]["usd_expected"] >= 0.000125
+    assert told["run"]["usd"] - told["run"]["usd_expected"] >= 0.999 * 0.000025  # the retry's transition
     assert "EXPECTED" in ran.said("cost", "--run", "bad")
     assert "by the last run" in ran.said("cost")
     explained = ran.said("cost", "--run", "bad", "--explain")

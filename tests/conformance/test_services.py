@@ -110,7 +110,7 @@ class Stage:
     def await_token(self, recorded: str | None) -> None:
         """A token of the recording is the next one that arrives here."""
         sqs = boto3.client("sqs", endpoint_url=self.fake, **KEYS)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while recorded and recorded not in self.names and time.monotonic() < until:
             for queue in self.queues:
                 for message in sqs.receive_message(QueueUrl=queue).get("Messages", ()):

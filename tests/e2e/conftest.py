@@ -28,7 +28,7 @@ class Project:
     def __call__(self, *words: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run `stepwell …` here; `code` is the exit code that is expected."""
         done = subprocess.run(
-            [COMMAND, *words], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+            [COMMAND, *words], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300
         )
         if code is not None:
             assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"

@@ -3,11 +3,12 @@
 import random
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.e2e.conftest import Project
+from tests.gate import close_gate, open_gate
+from tests.until import until
 
 DAYS = """
 from stepwell import Pipeline
@@ -41,15 +42,15 @@ def counted(made: Project) -> list[tuple]:
 
 def test_a_backfill_of_thirty_days_killed_five_times_ends_complete_each_day_exactly_once(project, database) -> None:
     made = days(project, database)
+    close_gate(database, "done", "new.day > '2026-06-24'")  # 48 rows come before it: no kill can be too late
     rng = random.Random(30)
     kills = []
     for goal in (4, 15, 26, 37, 48):  # of the 60 rows
         backfill = made.start(*SPAN, *INPUT)
-        until = time.monotonic() + 60
-        while made.sql("select count(*) from done")[0][0] < goal and time.monotonic() < until:
-            time.sleep(rng.uniform(0.005, 0.03))
+        until(lambda: counted(made)[0][0] >= goal, f"{goal} rows are there", pause=rng.uniform(0.005, 0.03))  # noqa: B023
         kills.append(killed(backfill))
     assert kills == [-signal.SIGKILL] * 5
+    open_gate(database)
     done = made.json(*SPAN, *INPUT)
     assert [window["status"] for window in done["windows"]] == ["SUCCEEDED"] * 30
     assert 0 < done["before"] < 30
@@ -82,14 +83,12 @@ def elsewhere(made: Project, folder: Path) -> Project:
 def test_a_day_is_run_once_at_a_time_across_machines_and_death_frees_it_at_once(project, database, tmp_path) -> None:
     here = days(project, database)
     there = elsewhere(here, tmp_path / "elsewhere")
-    first = here.start("run", "--window", "2026-06-01", "--input", '{"as_of": "2026-06-01", "nap": 30}')
+    first = here.start("run", "--window", "2026-06-01", "--input", '{"as_of": "2026-06-01", "nap": 600}')
     waiting = (
         "select count(*) from pg_stat_activity where datname = current_database() "
         "and query like '%pg_sleep%' and pid <> pg_backend_pid()"
     )
-    until = time.monotonic() + 30
-    while here.sql(waiting) == [(0,)] and time.monotonic() < until:
-        time.sleep(0.02)
+    until(lambda: here.sql(waiting) != [(0,)], "the first run is at work")
     refused = there("run", "--window", "2026-06-01", "--input", '{"as_of": "2026-06-01"}', code=2)
     assert "a run of pipeline 'days' for 2026-06-01 is under way: its lease in the database is held" in refused.stderr
     assert f"process {first.pid} on " in refused.stderr

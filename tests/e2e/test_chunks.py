@@ -1,7 +1,6 @@
 """Tasks in chunks through the whole product: commands, engine, function processes, a real database, real kills."""
 
 import json
-import os
 import random
 import re
 import signal
@@ -16,8 +15,10 @@ import psycopg
 import pytest
 
 from tests.e2e.conftest import Project
-from tests.e2e.test_kills import children_of
+from tests.e2e.test_kills import children_of, kill
 from tests.etl.conftest import Network
+from tests.gate import close_gate, open_gate
+from tests.until import until
 
 EXPECTED = "99131978fd879146994239eb7d16bc0e"
 CHUNKS = 'chunks=Chunks("staging.visits", by=("visit_date", "person"), rows=10_000, parallel=5)'
@@ -184,14 +185,15 @@ def test_a_check_is_asked_when_all_chunks_are_done(project: Make, database: str)
 def test_a_stopped_run_goes_on_with_what_is_left(project: Make, database: str) -> None:
     items(database, 1000)
     made = counting(project, database)
+    close_gate(database, "item", "new.id = 999")  # the run cannot end before it is stopped
     engine = made.start("run", "--name", "night", "--input", '{"wait": 0.02, "slow": 0.02}')
-    some_done = "select count(*) >= 5 from stepwell.chunk where state = 'done'"
-    while not _exists(made, "stepwell.chunk") or made.sql(some_done) == [(False,)]:
-        assert engine.poll() is None
+    some = "select count(*) >= 5 from stepwell.chunk where state = 'done'"
+    until(lambda: _exists(made, "stepwell.chunk") and made.sql(some) == [(True,)], "some chunks are done")
     engine.send_signal(signal.SIGINT)
-    engine.communicate(timeout=30)
+    engine.communicate(timeout=60)
     done = counts(made)[1]
     assert 0 < done < 1000
+    open_gate(database)
     assert "✓ task_02" in made("resume", "night").stdout
     assert counts(made) == {1: 1000}
 
@@ -302,7 +304,7 @@ def test_each_row_exactly_once_whatever_is_killed_lost_or_launched_twice(
         what = chance.choice(("function", "function", "engine", "acknowledgement", "acknowledgement", "twin"))
         if what == "function":
             for pid in children_of(engine.pid)[:2]:
-                os.kill(pid, signal.SIGKILL)
+                kill(pid)
         elif what == "engine":
             engine.send_signal(signal.SIGKILL)
             _finish(engine)

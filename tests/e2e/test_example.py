@@ -4,6 +4,7 @@ import json
 import re
 
 from tests.e2e.conftest import Project, called
+from tests.until import until
 
 
 def resume_command(text: str) -> list[str]:
@@ -76,21 +77,21 @@ def test_a_second_run_is_refused_while_one_is_under_way(visits: Project) -> None
     visits.write("sql/task_02.sql", "select pg_sleep(60);")
     first = visits.start("run", "--name", "first")
     try:
-        while not any(e["type"] == "LambdaFunctionStarted" for e in _events_or_none(visits)):
-            assert first.poll() is None
+        until(lambda: first.poll() is not None or _has_begun(visits), "its first task has begun")
         refused = visits("run", code=2)
         assert "the run first is under way" in refused.stderr
         assert visits("run", "--name", "second", code=2).returncode == 2
     finally:
         visits("stop", "first")
-        out, _ = first.communicate(timeout=30)
+        out, _ = first.communicate(timeout=60)
     assert "stepwell resume first" in out
     assert first.returncode == 1
 
 
-def _events_or_none(visits: Project) -> list[dict]:
+def _has_begun(visits: Project) -> bool:
     done = visits("show", "first", "--json", code=None)
-    return json.loads(done.stdout)["events"] if done.returncode == 0 else []
+    events = json.loads(done.stdout)["events"] if done.returncode == 0 else []
+    return any(event["type"] == "LambdaFunctionStarted" for event in events)
 
 
 def test_a_reader_that_goes_away_does_not_end_the_run(visits: Project) -> None:
@@ -100,7 +101,7 @@ def test_a_reader_that_goes_away_does_not_end_the_run(visits: Project) -> None:
     assert run.stdout is not None
     run.stdout.readline()
     run.stdout.close()
-    assert run.wait(timeout=30) == 0
+    assert run.wait(timeout=120) == 0
     visits.python("data.py", "verify")
 
 

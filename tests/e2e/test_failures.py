@@ -28,9 +28,12 @@ def task_01(connection):
     with psycopg.connect(os.environ["DATABASE_URL"]) as other:
         other.execute("LOCK TABLE two")
         waiter = threading.Thread(target=lambda: other.execute("LOCK TABLE one"))
+        other.execute("SET deadlock_timeout = '1h'")
         waiter.start()
         if not mended:
-            time.sleep(0.1)
+            waits = "SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted"
+            while connection.execute(waits, [other.info.backend_pid]).fetchone() == (0,):
+                time.sleep(0.01)
             connection.execute("SET LOCAL deadlock_timeout = '50ms'")
             connection.execute("LOCK TABLE two")
         other.cancel()
@@ -67,7 +70,7 @@ CASES = {
     "timeout": Case(
         "DeadlineExceeded, SQLSTATE 57014 QueryCanceled",
         "task_01 took longer than its timeout allows",
-        source=SQL.replace("**once", "timeout=1, **once"),
+        source=SQL.replace("**once", "timeout=60 if mended else 1, **once"),
         sql="SELECT pg_sleep(60)",
     ),
     "out of memory": Case("MemoryError", "wanted more memory than there is", source=task("bytearray(10 ** 18)")),

@@ -5,11 +5,13 @@ import os
 import random
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import Project, called
+from tests.until import until
 
 EXPECTED = "99131978fd879146994239eb7d16bc0e"
 MOMENTS = [random.Random(seed).uniform(0.05, 0.75) for seed in range(10)]
@@ -32,6 +34,12 @@ def children_of(pid: int) -> list[int]:
         if int(fields[1]) == pid:
             found.append(int(stat.parent.name))
     return found
+
+
+def kill(pid: int) -> None:
+    """It may have ended in this very moment."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def succeeded_calls(events: list[dict]) -> list[str]:
@@ -77,7 +85,7 @@ def test_a_killed_function_is_called_again_by_its_retry(visits: Project, moment:
     engine = visits.start("run", "--name", "night")
     time.sleep(moment)
     for pid in children_of(engine.pid):
-        os.kill(pid, signal.SIGKILL)
+        kill(pid)
     engine.communicate(timeout=60)
     assert engine.returncode in (0, 1)
     if engine.returncode:
@@ -127,14 +135,17 @@ def test_a_run_in_a_living_process_is_not_taken_over(visits: Project) -> None:
     visits.write("sql/task_02.sql", "select pg_sleep(60);")
     engine = visits.start("run", "--name", "night")
     try:
-        while visits("show", "night", code=None).returncode:
-            time.sleep(0.05)
+        until(lambda: visits("show", "night", code=None).returncode == 0, "the run is on disk")
         assert "is under way in process" in visits("resume", "night", code=2).stderr
     finally:
         engine.send_signal(signal.SIGINT)
-        out, _ = engine.communicate(timeout=30)
+        out, _ = engine.communicate(timeout=60)
     assert engine.returncode == 130
     assert "stepwell resume night" in out
+
+
+def shown(visits: Project) -> str:
+    return visits("show", "night", "--json", code=None).stdout.replace("\\", "")
 
 
 def test_ctrl_c_stops_the_task_and_the_run_goes_on_where_it_was(visits: Project) -> None:
@@ -142,10 +153,9 @@ def test_ctrl_c_stops_the_task_and_the_run_goes_on_where_it_was(visits: Project)
     whole = file.read_text()
     file.write_text("select pg_sleep(60);\n" + whole)
     engine = visits.start("run", "--name", "night")
-    while '"action":"task_02"' not in visits("show", "night", "--json", code=None).stdout.replace("\\", ""):
-        time.sleep(0.05)
+    until(lambda: '"action":"task_02"' in shown(visits), "task_02 is called")
     engine.send_signal(signal.SIGINT)
-    engine.communicate(timeout=30)
+    engine.communicate(timeout=60)
     assert engine.returncode == 130
     file.write_text(whole)
     visits("resume", "night")

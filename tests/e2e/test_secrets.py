@@ -98,7 +98,7 @@ def in_a_checks_row(connection):
     connection.execute("create table leak as select null::int as n, %s as url", [URL])
 
 def in_memory(connection):
-    return bytearray(10 ** 13)
+    return bytearray(10 ** 18)
 
 def by_death():
     import signal

@@ -134,7 +134,7 @@ def test_queries_to_reconcile_must_fit_each_other(connection: TaskConnection) ->
     ],
 )
 def test_data_that_is_too_old_is_told_with_its_age(connection: TaskConnection, column: str, told: str) -> None:
-    connection.execute("update staging.visits set seen = seen - interval '10 days', day = '2026-06-04'::date - id")
+    connection.execute("update staging.visits set seen = seen - interval '240 hours', day = '2026-06-04'::date - id")
     connection.execute("update staging.visits set day = '2026-06-04' where id = 1")
     connection.execute("delete from staging.visits where id > 1")
     assert told in failure(connection, freshness(column, within="2 days" if column == "seen" else "0 days"))

@@ -155,7 +155,7 @@ def test_a_deadlock_has_its_own_name(database: str) -> None:
     with psycopg.connect(database) as connection:
         connection.execute("create table a (id int, n int)")
         connection.execute("insert into a values (0, 0), (1, 0)")
-    together = threading.Barrier(2)
+    together = threading.Barrier(2, timeout=60)
 
     def cross(connection: TaskConnection, number: int) -> None:
         connection.execute("set deadlock_timeout = '10ms'")
@@ -170,7 +170,7 @@ def test_a_serialization_failure_has_its_own_name(database: str) -> None:
     with psycopg.connect(database) as connection:
         connection.execute("create table a (n int)")
         connection.execute("insert into a values (0)")
-    together = threading.Barrier(2)
+    together = threading.Barrier(2, timeout=60)
 
     def add(connection: TaskConnection, number: int) -> None:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ

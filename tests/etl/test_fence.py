@@ -1,5 +1,4 @@
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -20,6 +19,7 @@ from stepwell.errors import (
 )
 from stepwell.etl.connection import TaskConnection, connect, lease
 from stepwell.etl.fence import Attempt, Key, Receipt, begin, finish, forget, run_fenced, run_plain
+from tests.until import until
 
 KEY = Key("shop", "task_01", "")
 Work = Callable[[TaskConnection, int], dict[str, Any]]
@@ -161,7 +161,7 @@ def test_a_zombie_thread_in_the_same_process_is_superseded(database: str, done: 
 
     def sleep(connection: TaskConnection, attempt: int) -> dict[str, Any]:
         working.set()
-        wake.wait()
+        wake.wait(60)
         return insert(connection, attempt)
 
     def zombie() -> None:
@@ -172,7 +172,7 @@ def test_a_zombie_thread_in_the_same_process_is_superseded(database: str, done: 
 
     thread = threading.Thread(target=zombie)
     thread.start()
-    working.wait()
+    assert working.wait(60)
 
     def newer(connection: TaskConnection, attempt: int) -> dict[str, Any]:
         wake.set()
@@ -204,8 +204,7 @@ def test_a_newer_attempt_waits_for_one_that_is_just_committing(database: str, do
             "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
         )
         with psycopg.connect(database, autocommit=True) as watcher:
-            while watcher.execute(waiting).fetchone() == (0,):
-                time.sleep(0.01)
+            until(lambda: watcher.execute(waiting).fetchone() != (0,), "the second attempt waits")
         assert finish(first, begun, {"rows": 7}) == {"rows": 7}
         second.join()
     assert done() == []
@@ -352,8 +351,9 @@ def test_a_statement_that_outlives_the_deadline_is_cancelled(database: str, done
         connection.execute("select pg_sleep(60)")
         return {}
 
+    fenced(database, lambda *_: {}, key=Key("other", "task", ""))  # connects, and makes the tables
     with pytest.raises(DeadlineExceeded, match=r"test_fence\.py:\d+: canceling statement due to statement timeout"):
-        fenced(database, slow, seconds=0.3)
+        fenced(database, slow, seconds=1)
     assert done() == []
 
 
@@ -374,7 +374,7 @@ def test_a_lock_that_is_not_free_in_time_is_named(database: str, done: Any) -> N
 
 def test_many_who_come_first_make_the_tables_once(database: str) -> None:
     told: list[dict[str, Any]] = []
-    together = threading.Barrier(6)
+    together = threading.Barrier(6, timeout=60)
 
     def come(number: int) -> None:
         together.wait()

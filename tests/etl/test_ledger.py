@@ -84,17 +84,16 @@ def test_without_the_right_to_make_tables_the_command_is_told(database: str, cha
     with psycopg.connect(database, autocommit=True) as admin:
         run_all(job(database))
         admin.execute("drop table stepwell.plan, stepwell.chunk")
-        admin.execute("drop role if exists la_worker")
-        admin.execute("create role la_worker login password 'pw'")
-        admin.execute("grant usage on schema stepwell, public to la_worker")
-        admin.execute("grant all on all tables in schema stepwell, public to la_worker")
+        role = f"worker_{admin.info.dbname}"
+        admin.execute(f"create role {role} login password 'pw'")
+        admin.execute(f"grant usage on schema stepwell, public to {role}")
+        admin.execute(f"grant all on all tables in schema stepwell, public to {role}")
     try:
-        with pytest.raises(ConfigurationError, match="GRANT USAGE, CREATE ON SCHEMA stepwell TO la_worker"):
-            chunked.plan(job(changed(database, user="la_worker", password="pw"), run="next"))
+        with pytest.raises(ConfigurationError, match=f"GRANT USAGE, CREATE ON SCHEMA stepwell TO {role}"):
+            chunked.plan(job(changed(database, user=role, password="pw"), run="next"))
     finally:
         with psycopg.connect(database, autocommit=True) as admin:
-            admin.execute("drop owned by la_worker")
-            admin.execute("drop role la_worker")
+            admin.execute(f"drop owned by {role}; drop role {role}")
 
 
 def test_chunks_of_runs_that_ended_long_ago_are_dropped(database: str) -> None:

@@ -121,12 +121,13 @@ def test_readers_see_the_old_rows_or_the_new_ones_and_never_none_or_half(
 ) -> None:
     seen: set[Any] = set()
     errors: list[Exception] = []
-    stop, started = threading.Event(), threading.Barrier(4)
+    stop, started = threading.Event(), threading.Barrier(4, timeout=60)
 
     def poll() -> None:
         try:
             with psycopg.connect(database, autocommit=True) as reader:
                 for number in range(1_000_000):
+                    last = stop.is_set()
                     seen.add(
                         one(
                             reader,
@@ -135,7 +136,7 @@ def test_readers_see_the_old_rows_or_the_new_ones_and_never_none_or_half(
                     )
                     if number == 0:
                         started.wait()
-                    if stop.is_set():
+                    if last:
                         return
         except Exception as error:
             errors.append(error)

@@ -60,7 +60,10 @@ def make(url: str, columns: str, rows: str, index: str | None = None) -> None:
 def other_collation(url: str) -> str:
     """One that does not sort by bytes, where this server has one."""
     with psycopg.connect(url) as admin:
-        row = admin.execute("select collname from pg_collation where collname ~ 'en.US|en-x-icu' limit 1").fetchone()
+        row = admin.execute(
+            "select collname from pg_collation where collname ~ 'en.US|en-x-icu' "
+            "and collencoding in (-1, pg_char_to_encoding(getdatabaseencoding())) order by collname limit 1"
+        ).fetchone()
     return f'collate "{row[0]}"' if row else 'collate "ucs_basic"'
 
 

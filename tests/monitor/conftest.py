@@ -1,13 +1,12 @@
 """A project, its monitor as a process, and a real browser that must have nothing to complain of."""
 
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from stepwell import postgres
 from tests.cli.conftest import Project
@@ -70,7 +69,8 @@ class Monitor(NamedTuple):
 def browser() -> Iterator[Browser]:
     """Gone with the module's last test: as long as it lives, nobody else in this process can run an event loop."""
     with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        expect.set_options(timeout=60_000)
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=120_000)
         yield opened
         opened.close()
 
@@ -83,7 +83,7 @@ def page(browser: Browser) -> Iterator[Page]:
     said: list[str] = []
     opened.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
     opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.set_default_timeout(20_000)
+    opened.set_default_timeout(60_000)
     yield opened
     context.close()
     # A refusal is an answer: the browser notes its status, the page shows its words.
@@ -113,7 +113,7 @@ def monitor() -> Iterator[Callable[[Project], Monitor]]:
     yield start
     for process in started:
         process.terminate()
-        assert process.wait(20) in (0, -15)
+        assert process.wait(60) in (0, -15)
         assert process.stdout is not None
         process.stdout.close()
 
@@ -124,10 +124,3 @@ def started_monitor(project: Project, *words: str) -> Monitor:
     address = process.stdout.readline().strip().rpartition(" ")[2]
     assert address.startswith("http://127.0.0.1:"), address
     return Monitor(address, project, process)
-
-
-def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.02)

@@ -29,7 +29,7 @@ def on_aws(coffee: Project) -> Iterator[Callable[[str], Monitor]]:
     yield start
     for process in started:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         assert process.stdout is not None
         process.stdout.close()
 
@@ -84,5 +84,5 @@ def test_a_failed_execution_of_the_served_engine_is_resumed_over_boto3(
         expect(page.locator("#status")).to_have_text("succeeded")
     finally:
         served.terminate()
-        served.wait(20)
+        served.wait(60)
         served.stdout.close()

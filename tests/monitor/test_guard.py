@@ -21,7 +21,7 @@ class Client:
         self.token = monitor.token
 
     def ask(self, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
-        connection = http.client.HTTPConnection(self.host, timeout=20)
+        connection = http.client.HTTPConnection(self.host, timeout=60)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body="{}" if method == "POST" else None, headers=named)

@@ -13,6 +13,7 @@ from stepwell.progress.mirrored import mirrored
 from stepwell.progress.sqlite import SqliteProgress
 from stepwell.progress.writer import Writer
 from tests.progress.samples import TASK, chunk, plan
+from tests.until import until
 
 ROOT = Path(__file__).parents[2]
 LANE = """
@@ -77,8 +78,7 @@ def test_what_finds_no_room_is_dropped_and_said_to_be_missing(store: SqliteProgr
 def test_there_is_room_again_once_a_batch_is_written(store: SqliteProgress) -> None:
     writer = Writer(store, capacity=10, linger=0)
     for first in range(0, 30, 10):
-        while writer._taken < first:
-            pass
+        until(lambda: writer._taken >= first, "the batch is written", pause=0)  # noqa: B023
         writer.put([chunk(number) for number in range(first, first + 10)])
     assert writer.close()
     assert len(store.chunks(*TASK)) == 30
