@@ -27,7 +27,7 @@ def test_a_definition_becomes_a_machine():
     for given in (definition, json.dumps(definition)):
         made = parse_machine(given)
         assert (made.start_at, made.comment, made.timeout_seconds) == ("A", "c", 9)
-        assert [(each.name, each.type, each.next) for each in made.states.values()] == [
+        assert [(each.name, each.type, each.way.next) for each in made.states.values()] == [
             ("A", "Pass", "B"),
             ("B", "Succeed", None),
         ]
@@ -38,7 +38,7 @@ def test_retry_and_catch_are_compiled_with_the_state():
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "A"}]
     state = parse_machine(machine(A={**TASK, "Retry": retry, "Catch": catch})).states["A"]
     assert (state.retry[0].interval, state.retry[0].max_attempts, state.retry[0].backoff_rate) == (2, 5, 1.5)
-    assert (state.catch[0].errors, state.catch[0].next) == (("States.ALL",), "A")
+    assert (state.catch[0].errors, state.catch[0].way.next) == (("States.ALL",), "A")
 
 
 def test_all_mistakes_are_told_at_once_each_with_its_address():

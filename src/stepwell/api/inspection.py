@@ -5,7 +5,6 @@ from typing import Any
 
 from stepwell.asl.model import Dataflow, State
 from stepwell.asl.payload import Payload
-from stepwell.asl.scope import Scope
 
 Seen = dict[str, Any]  # the inspectionData
 
@@ -28,23 +27,22 @@ def watched(state: State, seen: Seen) -> State:
     """The same state, which notes in `seen` what each of its steps gives."""
     flow, shown = state.flow, _shown(state)
 
-    def noting(step: Callable[[Payload, Any], Payload], key: str) -> Callable[[Payload, Any], Payload]:
-        def noted(payload: Payload, with_: Any) -> Payload:
-            found = step(payload, with_)
+    def noting(step: Callable[..., Payload], key: str) -> Callable[..., Payload]:
+        def noted(*given: Any) -> Payload:
+            found = step(*given)
             seen[key] = found.text
             return found
 
         return noted if key in shown else step
 
     observed = Dataflow(
-        noting(flow.input or _unchanged, "afterInputPath"),
-        noting(flow.arguments or _unchanged, "afterArguments" if state.jsonata else "afterParameters"),
-        noting(flow.result or _unchanged, "afterResultSelector"),
-        noting(flow.place or _replaced, "afterResultPath"),
+        noting(flow.input, "afterInputPath"),
+        noting(flow.arguments, "afterArguments" if state.jsonata else "afterParameters"),
+        noting(flow.result, "afterResultSelector"),
         flow.output,
-        flow.exit,
     )
-    return State(state.name, state.type, state.next, observed, state.detail, state.retry, state.catch, state.jsonata)
+    way = state.way._replace(place=noting(state.way.place, "afterResultPath"))
+    return state._replace(flow=observed, way=way)
 
 
 def _shown(state: State) -> frozenset[str]:
@@ -53,11 +51,3 @@ def _shown(state: State) -> frozenset[str]:
     if state.type == "Pass" and state.detail is not None:  # a fixed result: the input is not selected at all
         return _PLACED
     return _STEPS[state.type]
-
-
-def _unchanged(payload: Payload, _scope: Scope) -> Payload:
-    return payload
-
-
-def _replaced(_raw: Payload, result: Payload) -> Payload:
-    return result

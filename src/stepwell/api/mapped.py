@@ -6,7 +6,6 @@ from typing import Any
 from stepwell.api.door import given
 from stepwell.api.inspection import Seen
 from stepwell.api.mocks import Mock
-from stepwell.asl.dataflow import select_input
 from stepwell.asl.machine import State
 from stepwell.asl.outcome import Fork, MapRun
 from stepwell.asl.payload import Payload, dumps
@@ -19,7 +18,7 @@ _EXCEEDED = "States.ExceedToleratedFailureThreshold"
 def mapped(state: State, outcome: Fork | MapRun, raw: Payload, scope: Scope, mock: Mock, seen: Seen) -> Mock:
     """The mock, unless more iterations have failed than the Map tolerates. `seen` is told what there is to see."""
     detail = state.detail
-    effective = select_input(state, raw, scope)
+    effective = state.flow.input(raw, scope)
     concurrency, count, percentage = detail.limits(effective, scope)
     counted, rated = detail.tolerated_count is not None, detail.tolerated_percentage is not None
     seen |= given(

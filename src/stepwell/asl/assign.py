@@ -1,6 +1,6 @@
 """Assign: which variables a state sets, in either query language, within AWS's limits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from stepwell.asl.payload import Payload
@@ -8,7 +8,6 @@ from stepwell.asl.scope import Scope
 from stepwell.errors import StatesError
 
 Assigned = Mapping[str, Payload]
-Assign = Callable[[Payload, Scope], Assigned]
 
 # Bytes of JSON: of one Assign together, and of all variables of an execution.
 LARGEST = 262_144
@@ -21,20 +20,15 @@ def is_name(name: str) -> bool:
     return name.isidentifier() and len(name) <= LONGEST_NAME and name != "states"
 
 
-def assign(fill: Callable[[Payload, Scope], Any]) -> Assign:
-    """From the values that a template gives to the variables; all of them see those from before."""
-
-    def step(payload: Payload, scope: Scope) -> Assigned:
-        assigned = {name: Payload.of(value) for name, value in fill(payload, scope).items()}
-        if sum(each.size for each in assigned.values()) > LARGEST:
-            raise _too_large("The variables assigned by the state", LARGEST)
-        if sum(each.size for each in {**scope.variables, **assigned}.values()) > ALL_TOGETHER:
-            raise _too_large("The variables of the execution", ALL_TOGETHER)
-        return assigned
-
-    return step
+def assigned(values: dict[str, Any], scope: Scope) -> Assigned:
+    """What a template gave, as variables beside those that the scope has."""
+    variables = {name: Payload.of(value) for name, value in values.items()}
+    _check_size("The variables assigned by the state", variables, LARGEST)
+    _check_size("The variables of the execution", {**scope.variables, **variables}, ALL_TOGETHER)
+    return variables
 
 
-def _too_large(what: str, limit: int) -> StatesError:
-    cause = f"{what} have a size exceeding the maximum number of bytes service limit of {limit}."
-    return StatesError("States.DataLimitExceeded", cause)
+def _check_size(what: str, variables: Assigned, limit: int) -> None:
+    if sum(each.size for each in variables.values()) > limit:
+        cause = f"{what} have a size exceeding the maximum number of bytes service limit of {limit}."
+        raise StatesError("States.DataLimitExceeded", cause)

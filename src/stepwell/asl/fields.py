@@ -1,9 +1,11 @@
 """The fields that steer a state's data, the same in every type of state, in both query languages."""
 
-from stepwell.asl.assign import assign, is_name
-from stepwell.asl.dataflow import discard, nothing, path_step, placement, template_step
-from stepwell.asl.model import Dataflow, Exit, Placement, Step
+from stepwell.asl.assign import assigned, is_name
+from stepwell.asl.dataflow import discard, nothing, path_step, placement
+from stepwell.asl.model import Assign, Dataflow, Place, Step, Way, no_variables, only_result, unchanged
+from stepwell.asl.payload import Payload
 from stepwell.asl.reader import Reader
+from stepwell.asl.template import Fill
 
 INPUT_OUTPUT = frozenset({"InputPath", "OutputPath", "Output"})
 ARGUMENTS = frozenset({"Parameters", "ResultPath"})
@@ -30,46 +32,56 @@ def check_language(reader: Reader) -> None:
 
 def read_dataflow(reader: Reader) -> Dataflow:
     if reader.jsonata:
-        return Dataflow(arguments=_filled(reader, "Arguments"), exit=read_exit(reader))
+        return Dataflow(arguments=_filled(reader, "Arguments"))
     return Dataflow(
-        input=_selection(reader, "InputPath"),
-        arguments=_filled(reader, "Parameters"),
-        result=_filled(reader, "ResultSelector"),
-        place=read_placement(reader),
-        output=_selection(reader, "OutputPath"),
-        exit=read_exit(reader),
+        _selected(reader, "InputPath"),
+        _filled(reader, "Parameters"),
+        _filled(reader, "ResultSelector"),
+        _selected(reader, "OutputPath"),
     )
 
 
-def read_exit(reader: Reader) -> Exit:
-    """Assign and Output, of a state, of a rule of a Choice or of a catcher."""
+def _selected(reader: Reader, field: str) -> Step:
+    if reader.fields.get(field, "$") == "$":
+        return unchanged
+    if reader.fields[field] is None:
+        return nothing
+    found = reader.path(field)
+    return path_step(found) if found else unchanged
+
+
+def _filled(reader: Reader, field: str) -> Step:
+    fill = reader.template(field)
+    return (lambda payload, scope: Payload.of(fill(payload, scope))) if fill else unchanged
+
+
+def read_way(reader: Reader, target: str | None, place: Place = only_result) -> Way:
+    """Assign and Output, of a state, of a rule of a Choice or of a catcher. `place`: the ResultPath of JSONPath."""
     variables = reader.object("Assign")
     for name in variables.fields if variables else ():
         if not is_name(name if reader.jsonata else name.removesuffix(".$")):
             reader.refuse(f"'{name}' is not a valid variable name", "Assign")
     fill = reader.template("Assign") if variables and variables.fields else None
-    return Exit(assign(fill) if fill else None, _filled(reader, "Output") if reader.jsonata else None)
+    output = reader.template("Output") if reader.jsonata else None
+    return Way(
+        target,
+        _assigning(fill, reader.jsonata) if fill else no_variables,
+        (lambda raw, result, scope: Payload.of(output(raw, scope))) if output else place,
+    )
 
 
-def _selection(reader: Reader, field: str) -> Step | None:
-    if not reader.has(field) or reader.fields[field] == "$":
-        return None
-    if reader.fields[field] is None:
-        return nothing
-    found = reader.path(field)
-    return path_step(found) if found else None
+def _assigning(fill: Fill, jsonata: bool) -> Assign:
+    """To JSONata the result is $states.result, to JSONPath it is the input."""
+    if jsonata:
+        return lambda raw, result, scope: assigned(fill(raw, scope), scope)
+    return lambda raw, result, scope: assigned(fill(result, scope), scope)
 
 
-def _filled(reader: Reader, field: str) -> Step | None:
-    fill = reader.template(field)
-    return template_step(fill) if fill else None
-
-
-def read_placement(reader: Reader) -> Placement | None:
+def read_placement(reader: Reader) -> Place:
     """ResultPath, of a state or of a catcher."""
-    if not reader.has("ResultPath") or reader.fields["ResultPath"] == "$":
-        return None
+    if reader.jsonata or reader.fields.get("ResultPath", "$") == "$":
+        return only_result
     if reader.fields["ResultPath"] is None:
         return discard
     steps = reader.reference("ResultPath")
-    return placement(reader.fields["ResultPath"], steps) if steps else None
+    return placement(reader.fields["ResultPath"], steps) if steps else only_result

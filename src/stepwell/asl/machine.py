@@ -3,7 +3,7 @@
 from json import loads
 from typing import Any
 
-from stepwell.asl.fields import check_language, read_dataflow
+from stepwell.asl.fields import check_language, read_dataflow, read_placement, read_way
 from stepwell.asl.model import Machine, State
 from stepwell.asl.reader import Problem, Reader
 from stepwell.asl.retry import read_catch, read_retry
@@ -40,7 +40,7 @@ def examine(definition: str | dict[str, Any]) -> tuple[Machine | None, list[Prob
     reader = Reader(fields, "", problems)
     reader.allow(_TOP)
     machine = _Parser(_language(reader) == "JSONata").machine(reader)
-    machine.timeout_seconds = reader.integer("TimeoutSeconds", 1)
+    machine = machine._replace(timeout_seconds=reader.integer("TimeoutSeconds", 1))
     return (machine if all(problem.warning for problem in problems) else None), problems
 
 
@@ -62,7 +62,7 @@ class _Parser:
             reader.refuse(f"Missing 'StartAt' target: {start}", "StartAt", "MISSING_TRANSITION_TARGET")
         if states:
             _check_ways(reader, {start} if start in states else set(states))
-        return Machine(start, states, None, reader.text("Comment"))
+        return Machine(start, states, reader.text("Comment"))
 
     def branch(self, reader: Reader) -> Machine:
         reader.allow(_BRANCH)
@@ -100,11 +100,12 @@ class _Parser:
         reader.jsonata, reader.state = self.jsonata or language == "JSONata", reader.at
         reader.allow(kind.fields | _ANY_STATE | (frozenset() if kind.ends else {"Next", "End"}))
         check_language(reader)
+        target, flow = reader.text("Default") if kind.ends else _next(reader), read_dataflow(reader)
         return State(
             name,
             type_,
-            None if kind.ends else _next(reader),
-            read_dataflow(reader),
+            read_way(reader, target, read_placement(reader)),
+            flow,
             kind.compile(reader, self.branch),
             read_retry(reader),
             read_catch(reader),

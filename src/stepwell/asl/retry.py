@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from stepwell.asl.dataflow import go_out
-from stepwell.asl.fields import check_language, read_exit, read_placement
+from stepwell.asl.dataflow import check_size
+from stepwell.asl.fields import check_language, read_placement, read_way
 from stepwell.asl.model import Catcher, Retrier, State
 from stepwell.asl.outcome import Go
 from stepwell.asl.payload import Payload
@@ -34,7 +34,7 @@ class RetryAfter(NamedTuple):
 
 
 class CatchAt(NamedTuple):
-    """The execution goes on at `catcher.next`."""
+    """The execution goes on by the way of the catcher."""
 
     index: int  # type: ignore[assignment]
     catcher: Catcher
@@ -85,11 +85,12 @@ def caught(state: State, catcher: Catcher, raw: Payload, error: str | None, caus
     if cause is None and error == "States.Timeout":
         cause = ""
     output = Payload.of({"Error": error, "Cause": cause})
-    if state.jsonata:
-        return go_out(state.name, catcher.exit, raw, output, scope.with_answer(error=output), catcher.next)
-    assign = catcher.exit.assign
-    variables = assign(output, scope) if assign else None
-    return Go(catcher.place(raw, output) if catcher.place else output, catcher.next, variables)
+    way, scope = catcher.way, scope.with_answer(error=output)
+    variables = way.assign(raw, output, scope)
+    placed = way.place(raw, output, scope)
+    if state.jsonata and placed is not raw:
+        check_size(placed, state.name)
+    return Go(placed, way.next, variables)
 
 
 def read_retry(reader: Reader) -> tuple[Retrier, ...]:
@@ -126,7 +127,7 @@ def _catcher(entry: Reader, last: bool) -> Catcher:
     entry.allow(_CATCHER)
     check_language(entry)
     entry.require("Next")
-    return Catcher(_error_names(entry, last), entry.text("Next") or "", read_placement(entry), read_exit(entry))
+    return Catcher(_error_names(entry, last), read_way(entry, entry.text("Next"), read_placement(entry)))
 
 
 def _error_names(entry: Reader, last: bool) -> tuple[str, ...]:

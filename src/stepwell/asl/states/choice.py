@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from stepwell.asl.choice import Test, compile_rule
-from stepwell.asl.dataflow import check_size, go_out, select_input, select_output
-from stepwell.asl.fields import ASSIGN, INPUT_OUTPUT, check_language, read_exit
-from stepwell.asl.model import Exit, State
+from stepwell.asl.dataflow import leave
+from stepwell.asl.fields import ASSIGN, INPUT_OUTPUT, check_language, read_way
+from stepwell.asl.model import State, Way
 from stepwell.asl.outcome import Go
 from stepwell.asl.payload import Payload
 from stepwell.asl.reader import Reader
@@ -16,25 +16,19 @@ from stepwell.errors import StatesError
 
 class _Rule(NamedTuple):
     holds: Test
-    next: str
-    exit: Exit
+    way: Way
 
 
-class _Detail(NamedTuple):
-    rules: tuple[_Rule, ...]
-    default: str | None
-
-
-def _compile(reader: Reader, branch: Branch) -> _Detail:
+def _compile(reader: Reader, branch: Branch) -> tuple[_Rule, ...]:
     reader.require("Choices")
-    return _Detail(tuple(_rule(rule) for rule in reader.objects("Choices")), reader.text("Default"))
+    return tuple(_rule(rule) for rule in reader.objects("Choices"))
 
 
 def _rule(rule: Reader) -> _Rule:
     check_language(rule)
     rule.require("Next")
     test = _condition(rule) if rule.jsonata else compile_rule(rule)
-    return _Rule(test, rule.text("Next") or "", read_exit(rule))
+    return _Rule(test, read_way(rule, rule.text("Next")))
 
 
 def _condition(rule: Reader) -> Test:
@@ -47,27 +41,13 @@ def _condition(rule: Reader) -> Test:
 
 
 def _enter(state: State, raw: Payload, scope: Scope) -> Go:
-    """The state's own Assign and Output are those of its default."""
-    effective = select_input(state, raw, scope)
-    target, way = _chosen(state, effective, scope)
-    if state.jsonata:
-        return go_out(state.name, way, raw, raw, scope, target)
-    variables = way.assign(effective, scope) if way.assign else None
-    output = select_output(state, effective, scope)
-    if output is not raw:
-        check_size(output, state.name)
-    return Go(output, target, variables)
-
-
-def _chosen(state: State, effective: Payload, scope: Scope) -> tuple[str, Exit]:
-    detail: _Detail = state.detail
-    for rule in detail.rules:
-        if rule.holds(effective, scope):
-            return rule.next, rule.exit
-    if detail.default is None:
+    """The state's own way is that of its default."""
+    effective, rules = state.flow.input(raw, scope), state.detail
+    way: Way = next((rule.way for rule in rules if rule.holds(effective, scope)), state.way)
+    if way.next is None:
         cause = "Failed to transition out of the state. The state does not point to a next state."
         raise StatesError("States.NoChoiceMatched", cause)
-    return detail.default, state.flow.exit
+    return leave(state, raw, effective, scope, way)
 
 
 CHOICE = Kind(INPUT_OUTPUT | ASSIGN | {"Choices", "Default"}, _compile, _enter, ends=True)

@@ -14,7 +14,7 @@ Branch = Callable[[Reader], Machine]
 
 
 class Kind(NamedTuple):
-    """`compile` makes what State.detail holds. `ends`: the state has neither Next nor End."""
+    """`compile` makes what State.detail holds. `ends`: the state has neither Next nor End; a Choice has its Default."""
 
     fields: frozenset[str]
     compile: Callable[[Reader, Branch], Any]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from stepwell.asl.dataflow import invalid_path, leave_with_result, select_input
+from stepwell.asl.dataflow import invalid_path, leave_with_result
 from stepwell.asl.expression import Expression
 from stepwell.asl.fields import ARGUMENTS, ERRORS, INPUT_OUTPUT, RESULT
 from stepwell.asl.jsonata import QueryFailed
@@ -86,7 +86,7 @@ def _mode(reader: Reader, inner: Reader) -> Distributed | None:
 
 def _enter(state: State, raw: Payload, scope: Scope) -> Fork | MapRun:
     detail: _Detail = state.detail
-    effective = select_input(state, raw, scope)
+    effective = state.flow.input(raw, scope)
     if detail.distributed:
         return _map_run(detail, detail.distributed, effective, scope)
     items = detail.items(effective, scope)

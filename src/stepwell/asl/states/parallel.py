@@ -1,6 +1,6 @@
 """Parallel: runs its branches side by side, each with the same input."""
 
-from stepwell.asl.dataflow import build_arguments, leave_with_result, select_input
+from stepwell.asl.dataflow import leave_with_result
 from stepwell.asl.fields import ARGUMENTS, ERRORS, INPUT_OUTPUT, RESULT
 from stepwell.asl.model import Machine, State
 from stepwell.asl.outcome import Fork
@@ -17,7 +17,7 @@ def _compile(reader: Reader, branch: Branch) -> tuple[Machine, ...]:
 
 def _enter(state: State, raw: Payload, scope: Scope) -> Fork:
     machines: tuple[Machine, ...] = state.detail
-    arguments = build_arguments(state, select_input(state, raw, scope), scope)
+    arguments = state.flow.arguments(state.flow.input(raw, scope), scope)
     return Fork("Parallel", machines, [arguments] * len(machines), 0, state.name)
 
 

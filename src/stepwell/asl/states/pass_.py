@@ -1,6 +1,6 @@
 """Pass: hands its input on, or a fixed result."""
 
-from stepwell.asl.dataflow import build_arguments, leave, select_input
+from stepwell.asl.dataflow import leave
 from stepwell.asl.fields import ARGUMENTS, ASSIGN, INPUT_OUTPUT
 from stepwell.asl.model import State
 from stepwell.asl.outcome import Go
@@ -15,7 +15,7 @@ def _compile(reader: Reader, branch: Branch) -> Payload | None:
 
 
 def _enter(state: State, raw: Payload, scope: Scope) -> Go:
-    arguments = raw if state.plain else build_arguments(state, select_input(state, raw, scope), scope)
+    arguments = state.flow.arguments(state.flow.input(raw, scope), scope)
     fixed: Payload | None = state.detail
     return leave(state, raw, arguments if fixed is None else fixed, scope)
 

@@ -1,6 +1,6 @@
 """Succeed: the machine or branch ends with its input."""
 
-from stepwell.asl.dataflow import leave, select_input
+from stepwell.asl.dataflow import leave
 from stepwell.asl.fields import INPUT_OUTPUT
 from stepwell.asl.model import State
 from stepwell.asl.outcome import Done
@@ -15,7 +15,7 @@ def _compile(reader: Reader, branch: Branch) -> None:
 
 
 def _enter(state: State, raw: Payload, scope: Scope) -> Done:
-    return Done(leave(state, raw, select_input(state, raw, scope), scope).output)
+    return Done(leave(state, raw, state.flow.input(raw, scope), scope).output)
 
 
 SUCCEED = Kind(INPUT_OUTPUT, _compile, _enter, ends=True)

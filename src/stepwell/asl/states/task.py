@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from stepwell.asl.dataflow import build_arguments, check_size, leave_with_result, select_input
+from stepwell.asl.dataflow import check_size, leave_with_result
 from stepwell.asl.fields import ARGUMENTS, ERRORS, INPUT_OUTPUT, RESULT
 from stepwell.asl.integrations import is_resource
 from stepwell.asl.model import State
@@ -46,10 +46,10 @@ def _called(resource: str) -> str:
 
 def _enter(state: State, raw: Payload, scope: Scope) -> Call:
     detail: _Detail = state.detail
-    effective = select_input(state, raw, scope)
+    effective = state.flow.input(raw, scope)
     return Call(
         detail.resource,
-        build_arguments(state, effective, scope),
+        state.flow.arguments(effective, scope),
         limit_of(detail.timeout, "TimeoutSeconds", 1, effective, scope),
         limit_of(detail.heartbeat, "HeartbeatSeconds", 1, effective, scope),
         Payload.of(detail.credentials(effective, scope)) if detail.credentials else None,

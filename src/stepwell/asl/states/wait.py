@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from stepwell.asl.dataflow import leave, select_input
+from stepwell.asl.dataflow import leave
 from stepwell.asl.expression import Expression
 from stepwell.asl.fields import ASSIGN, INPUT_OUTPUT
 from stepwell.asl.jsonata import Fill, QueryFailed
@@ -116,14 +116,14 @@ def _refused(field: str, what: str, found: Expression, value: Any) -> StatesErro
 
 
 def _enter(state: State, raw: Payload, scope: Scope) -> Wait:
-    until = state.detail(select_input(state, raw, scope), scope)
+    until = state.detail(state.flow.input(raw, scope), scope)
     if until - scope.now > LONGEST:
         raise StatesError("States.Runtime", "Wait state delay is too long.")
     return Wait(until)
 
 
 def _resume(state: State, raw: Payload, result: Payload, scope: Scope) -> Go:
-    return leave(state, raw, select_input(state, raw, scope), scope)
+    return leave(state, raw, state.flow.input(raw, scope), scope)
 
 
 WAIT = Kind(INPUT_OUTPUT | ASSIGN | set(_FIELDS), _compile, _enter, _resume)
