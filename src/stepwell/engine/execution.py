@@ -238,12 +238,12 @@ def _iteration_started(x: Execution, event: Event) -> None:
     frame.entered_at = event.time
 
 
-def _iteration_ended(x: Execution, event: Event) -> None:
-    frame = x.frames[event.frame]
-    if event.type == "MapIterationSucceeded":
-        settle(x, frame, event.id)
-    else:
-        frame.phase = FAILED
+def _iteration_succeeded(x: Execution, event: Event) -> None:
+    settle(x, x.frames[event.frame], event.id)
+
+
+def _iteration_failed(x: Execution, event: Event) -> None:
+    x.frames[event.frame].phase = FAILED
 
 
 def _state_ended(x: Execution, event: Event) -> None:
@@ -291,9 +291,9 @@ _CHANGES: dict[str, Callable[[Execution, Event], Any]] = {
     "MapRunStarted": _run_started,
     "MapRunRedriven": _run_started,
     "MapIterationStarted": _iteration_started,
-    "MapIterationSucceeded": _iteration_ended,
-    "MapIterationFailed": _iteration_ended,
-    "MapIterationAborted": _iteration_ended,
+    "MapIterationSucceeded": _iteration_succeeded,
+    "MapIterationFailed": _iteration_failed,
+    "MapIterationAborted": _iteration_failed,
     "MapStateSucceeded": _nothing,
     "ParallelStateSucceeded": _nothing,
     "EvaluationFailed": _evaluation_failed,
