@@ -72,6 +72,19 @@ def test_a_window_that_fails_is_told_and_the_same_command_goes_on_with_it(projec
     assert counted(made) == [(6, 6, "2026-06-01", "2026-06-03")]
 
 
+def test_ctrl_c_says_how_far_it_has_come_and_that_the_same_command_goes_on(project, database) -> None:
+    made = days(project, database)
+    span = ("backfill", "--start", "2026-06-01", "--end", "2026-06-03", *INPUT[:-1])
+    backfill = made.start(*span, '{"as_of": "{window}", "nap": 30}')
+    asleep = "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+    until(lambda: made.sql(asleep) == [(1,)], "the first day is at work")
+    backfill.send_signal(signal.SIGINT)
+    out, _ = backfill.communicate(timeout=30)
+    assert backfill.returncode == 130
+    assert "0 of 3 windows succeeded, interrupted after " in out
+    assert out.endswith("The same command goes on with the others.\n")
+
+
 def elsewhere(made: Project, folder: Path) -> Project:
     """The same pipeline on another machine: another folder, with a journal of its own, and the same database."""
     other = Project(folder, made.database)

@@ -54,14 +54,15 @@ class Filling:
             engine = lasting.enter_context(opened(self._pipeline))
             publish(engine.client, arn, self._pipeline.name, definition, ROLE)
             screen = lasting.enter_context(Screen(self._terminal)) if self._terminal and self._terminal.live else None
+            interrupted = False
             try:
                 self._loop(engine, screen)
             except KeyboardInterrupt:
-                return True
+                interrupted = True
             finally:
                 self._draw(screen, last=True)
-        self._conclude()
-        return False
+        self._conclude(interrupted)
+        return interrupted
 
     def _loop(self, engine: Engine, screen: Screen | None) -> None:
         while self._waiting or self._running:
@@ -158,15 +159,17 @@ class Filling:
         left = len(self._waiting) + len(self._running)
         return f"about {duration(took / new * left)} left" if new and left else duration(took)
 
-    def _conclude(self) -> None:
+    def _conclude(self, interrupted: bool) -> None:
         if self._terminal is None:
             return
         done = len(self._over) - len(self.failures)
         before = f", {count(self._before)} of them before" if self._before else ""
-        took = duration(time.monotonic() - self._began)
-        self._terminal.line(f"{count(done)} of {count(len(self._over))} windows succeeded{before}, in {took}")
+        took = f"{'interrupted after' if interrupted else 'in'} {duration(time.monotonic() - self._began)}"
+        self._terminal.line(f"{count(done)} of {count(len(self._inputs))} windows succeeded{before}, {took}")
+        if interrupted or self.failures:
+            self._terminal.line("The same command goes on with the others.")
         if self.failures:
-            self._terminal.line("The same command goes on with the others. What happened in one of them:")
+            self._terminal.line("What happened in one of them:")
             self._terminal.line(f"  stepwell show {self._over[self.failures[0]]['name']}")
 
     def summary(self) -> dict[str, Any]:

@@ -52,7 +52,12 @@ class _Chores:
     def __call__(self) -> None:
         count = self._engine.worker.inherit()
         if count:
-            print(f"{count} execution{'s' if count > 1 else ''} of a process that has died go on here", flush=True)
+            what = (
+                "1 execution of a process that has died goes"
+                if count == 1
+                else f"{count} executions of dead processes go"
+            )
+            print(f"{what} on here", flush=True)
 
 
 def _tell(url: str, folder: str) -> None:
