@@ -19,7 +19,7 @@ _UNEXPECTED = {
 def complaint(text: str) -> str | None:
     """Why this is no JSON; None if it is."""
     try:
-        json.loads(text, parse_constant=_refuse)
+        json.loads(text, parse_constant=no_constant)
     except json.JSONDecodeError as error:
         return _told(text, error.pos, error.msg)
     except RecursionError:
@@ -32,7 +32,8 @@ def complaint(text: str) -> str | None:
     return None
 
 
-def _refuse(constant: str) -> Any:
+def no_constant(constant: str) -> Any:
+    """Python reads NaN and Infinity, which are no JSON."""
     raise ValueError(constant)
 
 

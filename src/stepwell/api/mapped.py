@@ -58,11 +58,9 @@ def _iterations(
     if reader is None and not state.jsonata and items is not effective.value:
         seen["afterItemsPath"] = _listed(map(dumps, items))
     selector = state.detail.selector
-    if selector and batched:
-        selected = (selector(effective, scope.with_item(at, item)) for at, item in enumerate(items))
-        seen["afterItemSelector"] = _listed(map(dumps, selected))
-    elif selector:
-        seen["afterItemSelector"] = _listed(inputs)
+    if selector:
+        selected = (dumps(selector(effective, scope.with_item(at, item))) for at, item in enumerate(items))
+        seen["afterItemSelector"] = _listed(selected if batched else inputs)
     if batched:
         seen["afterItemBatcher"] = _listed(inputs)
     return len(items)

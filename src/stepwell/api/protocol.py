@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from stepwell.api.jackson import no_constant
 from stepwell.api.validation import validate
 from stepwell.asl.payload import Payload, dumps
 from stepwell.errors import (
@@ -42,7 +43,7 @@ def step_functions(perform: Perform, known: frozenset[str], target: str, body: b
 def read_json(body: bytes) -> dict[str, Any]:
     """A JSON object; nothing counts as an empty one, and a field that is null as one that is not there."""
     try:
-        value = json.loads(body or b"{}", parse_constant=_refuse, object_hook=_without_nulls)
+        value = json.loads(body or b"{}", parse_constant=no_constant, object_hook=_without_nulls)
         if b"\\ud" in body.lower():  # half of a surrogate pair: no text that could be stored
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
@@ -50,10 +51,6 @@ def read_json(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SerializationException("Unexpected token: expected start of structure or map")
     return value
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
 
 
 def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
