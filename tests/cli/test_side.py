@@ -11,6 +11,7 @@ NOBODY = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent", "AWS_DEFA
 
 def test_runs_and_histories_are_the_same_on_both_sides(there):
     project, on_aws = there
+    project.environment["TZ"] = "EST5"  # boto3 tells times in the local zone
     for words in (["runs", "--json"], ["runs", "--status", "failed", "--json"], ["show", "--json"]):
         assert project.json(*words, *on_aws) == project.json(*words)
     shown = project.said("show", "bad", *on_aws).replace(f" {' '.join(on_aws)}", "")

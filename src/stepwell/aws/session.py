@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from stepwell import errors
@@ -67,9 +68,20 @@ def _guarded(action: Callable[..., Any]) -> Callable[..., Any]:
 def _boto3_session(profile: str | None, region: str | None) -> Any:
     try:
         from boto3.session import Session as Boto3Session
+        from botocore.session import get_session
     except ImportError:
         raise ConfigurationError("what talks to AWS needs boto3: pip install 'stepwell[aws]'") from None
-    return Boto3Session(profile_name=profile, region_name=region)
+    under = get_session()
+    under.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_in_utc)
+    return Boto3Session(botocore_session=under, profile_name=profile, region_name=region)
+
+
+def _in_utc(told: Any) -> datetime:
+    """A time as it is told on this machine, not in the local time that botocore makes of it."""
+    from botocore.utils import parse_timestamp
+
+    found: datetime = parse_timestamp(told)
+    return found.astimezone(UTC)
 
 
 @contextmanager
