@@ -16,6 +16,7 @@ _DEEPEST = 199  # with AWS a sum of 200 terms is too deep
 _LONGEST = 5_000  # milliseconds
 _TOO_DEEP = ": Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive"
 _TOO_LONG = ": Expression evaluation timeout: Check for infinite loop"
+_BOUNDS = {"D1011": _TOO_DEEP, "D1012": _TOO_LONG}
 _KINDS = {"a": "arrays", "b": "booleans", "f": "functions", "n": "numbers", "o": "objects", "s": "strings"}
 _NAME = r"\$(\w+)"
 _BLANK = r"\{\{\{?\w+\}\}\}?"
@@ -60,7 +61,7 @@ class Query:
                 frame.bind(name, boxed(value))
             return plain(self._compiled.evaluate(None, frame))
         except JException as problem:
-            raise Unevaluable(_bounded(problem) or f". {problem.error}: {_message(problem)}") from None
+            raise Unevaluable(_BOUNDS.get(problem.error) or f". {problem.error}: {_message(problem)}") from None
         except RecursionError:
             raise Unevaluable(_TOO_DEEP) from None
         except ArithmeticError:
@@ -69,10 +70,6 @@ class Query:
             raise
         except Exception as problem:  # the library's own way of failing, on which nothing of ours depends
             raise Unevaluable(_cast(str(problem))) from None
-
-
-def _bounded(problem: Any) -> str | None:
-    return {"D1011": _TOO_DEEP, "D1012": _TOO_LONG}.get(problem.error)
 
 
 def _cast(text: str) -> str:
@@ -92,9 +89,7 @@ def _message(problem: Any) -> str:
 
     def fill(blank: re.Match[str]) -> str:
         value = next(values, None)
-        if blank[0].startswith("{{{"):
-            return str(value)
-        return _told(value)
+        return str(value) if blank[0].startswith("{{{") else _told(value)
 
     return re.sub(_BLANK, fill, text.replace("Object", "function"))
 

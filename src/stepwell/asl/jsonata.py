@@ -4,17 +4,15 @@ A plain reference ($states.input.a.b, $name.a) is followed here, without the lib
 """
 
 import re
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from stepwell.asl.boxes import UNDEFINED, InvalidQuery, Unevaluable, Unsupported
 from stepwell.asl.payload import Payload, dumps
 from stepwell.asl.scope import Scope
+from stepwell.asl.template import Fill, array
 from stepwell.errors import StatesError
 
-Fill = Callable[[Payload, Scope], Any]
-Start = Callable[[Payload, Scope], Any]
 _PLAIN = r"\$([A-Za-z_][A-Za-z_0-9]*)((?:\.[A-Za-z_][A-Za-z_0-9]*)*)"
 _FIELD = r"\$states\.(\w+)"
 _WORDS = frozenset({"and", "or", "in"})
@@ -114,19 +112,15 @@ def _reference(source: str) -> Fill | None:
     return follow
 
 
-def _variable(name: str) -> Start:
-    def start(payload: Payload, scope: Scope) -> Any:
-        found = scope.variables.get(name)
-        return UNDEFINED if found is None else found.value
-
-    return start
+def _variable(name: str) -> Fill:
+    return lambda payload, scope: _value_or_undefined(scope.variables.get(name))
 
 
 def _value_or_undefined(payload: Payload | None) -> Any:
     return UNDEFINED if payload is None else payload.value
 
 
-_STATES: dict[str, Start] = {
+_STATES: dict[str, Fill] = {
     "input": lambda payload, scope: payload.value,
     "context": lambda payload, scope: scope.context(),
     "result": lambda payload, scope: _value_or_undefined(scope.result),
@@ -165,7 +159,7 @@ def template(value: Any, location: str) -> Fill | None:
     if isinstance(value, dict):
         return _object(value, location)
     if isinstance(value, list):
-        return _array(value, location)
+        return array(value, [template(item, f"{location}[{at}]") for at, item in enumerate(value)])
     return None
 
 
@@ -174,14 +168,3 @@ def _object(value: dict[str, Any], location: str) -> Fill | None:
     if not any(fills.values()):
         return None
     return lambda payload, scope: {k: fill(payload, scope) if fill else value[k] for k, fill in fills.items()}
-
-
-def _array(value: list[Any], location: str) -> Fill | None:
-    fills = [template(item, f"{location}[{at}]") for at, item in enumerate(value)]
-    if not any(fills):
-        return None
-    pairs = list(zip(fills, value, strict=True))
-    return lambda payload, scope: [fill(payload, scope) if fill else item for fill, item in pairs]
-
-
-__all__ = ["Fill", "InvalidQuery", "QueryFailed", "compile", "compile_typed", "is_query", "template"]

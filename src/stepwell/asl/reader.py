@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from stepwell.asl import expression, jsonata, template
+from stepwell.asl.boxes import InvalidQuery
 from stepwell.asl.cursor import InvalidExpression
 from stepwell.asl.expression import Expression
-from stepwell.asl.jsonata import InvalidQuery
 from stepwell.asl.payload import Payload
 from stepwell.asl.scope import Scope
 from stepwell.asl.template import Fill, InvalidTemplate

@@ -32,7 +32,7 @@ def _compiled(template: Any) -> Fill | None:
     if isinstance(template, dict):
         return _object(template)
     if isinstance(template, list):
-        return _array(template)
+        return array(template, [_compiled(item) for item in template])
     return None
 
 
@@ -54,11 +54,11 @@ def _object(template: dict[str, Any]) -> Fill | None:
     return fill
 
 
-def _array(template: list[Any]) -> Fill | None:
-    items = [_compiled(item) for item in template]
-    if not any(items):
+def array(template: list[Any], fills: list[Fill | None]) -> Fill | None:
+    """Of the items, those that have a fill are filled in; None: there is no such item."""
+    if not any(fills):
         return None
-    pairs = list(zip(items, template, strict=True))
+    pairs = list(zip(fills, template, strict=True))
     return lambda payload, scope: [fill(payload, scope) if fill else item for fill, item in pairs]
 
 

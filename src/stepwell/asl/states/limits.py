@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 from stepwell.asl.dataflow import invalid_path
 from stepwell.asl.expression import Expression
-from stepwell.asl.jsonata import Fill, QueryFailed
+from stepwell.asl.jsonata import QueryFailed
 from stepwell.asl.jsonpath import PathNotFound, java
 from stepwell.asl.payload import Payload
 from stepwell.asl.reader import Reader
 from stepwell.asl.scope import Scope
+from stepwell.asl.template import Fill
 from stepwell.errors import StatesError
 
 

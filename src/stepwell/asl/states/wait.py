@@ -6,7 +6,7 @@ from typing import Any
 from stepwell.asl.dataflow import leave
 from stepwell.asl.expression import Expression
 from stepwell.asl.fields import ASSIGN, INPUT_OUTPUT
-from stepwell.asl.jsonata import Fill, QueryFailed
+from stepwell.asl.jsonata import QueryFailed
 from stepwell.asl.jsonpath import PathNotFound, java
 from stepwell.asl.model import State
 from stepwell.asl.outcome import Go, Wait
@@ -14,6 +14,7 @@ from stepwell.asl.payload import Payload
 from stepwell.asl.reader import Reader
 from stepwell.asl.scope import Scope
 from stepwell.asl.states.kind import Branch, Kind
+from stepwell.asl.template import Fill
 from stepwell.asl.timestamps import epoch
 from stepwell.errors import StatesError
 
