@@ -42,7 +42,7 @@ def watched(state: State, seen: Seen) -> State:
         flow.output,
     )
     way = state.way._replace(place=noting(state.way.place, "afterResultPath"))
-    return state._replace(flow=observed, way=way)
+    return State(state.name, state.type, way, observed, state.detail, state.retry, state.catch, state.jsonata)
 
 
 def _shown(state: State) -> frozenset[str]:

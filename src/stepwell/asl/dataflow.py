@@ -16,6 +16,10 @@ LARGEST = 262_144
 
 def leave(state: State, raw: Payload, result: Payload, scope: Scope, way: Way | None = None) -> Go:
     """From a state's result to its output and on, by its own way or by that of a rule."""
+    if state.plain and way is None:
+        if result is not raw:
+            check_size(result, state.name)
+        return Go(result, state.way.next)
     way, flow = way or state.way, state.flow
     # All that a state computes sees the variables as they were when it was entered.
     variables = way.assign(raw, result, scope)

@@ -40,7 +40,7 @@ def examine(definition: str | dict[str, Any]) -> tuple[Machine | None, list[Prob
     reader = Reader(fields, "", problems)
     reader.allow(_TOP)
     machine = _Parser(_language(reader) == "JSONata").machine(reader)
-    machine = machine._replace(timeout_seconds=reader.integer("TimeoutSeconds", 1))
+    machine.timeout_seconds = reader.integer("TimeoutSeconds", 1)
     return (machine if all(problem.warning for problem in problems) else None), problems
 
 

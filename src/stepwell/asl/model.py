@@ -63,23 +63,44 @@ class Catcher(NamedTuple):
     way: Way
 
 
-class State(NamedTuple):
-    """One state; `detail` is what its type's own file compiled. `jsonata`: this is its query language, not JSONPath."""
+class State:
+    """One state; `detail` is what its type's own file compiled.
 
-    name: str
-    type: str
-    way: Way
-    flow: Dataflow
-    detail: Any
-    retry: tuple[Retrier, ...]
-    catch: tuple[Catcher, ...]
-    jsonata: bool
+    `jsonata`: this is its query language, not JSONPath. `plain`: no field of it changes data. Each transition reads a
+    state many times, and a slot is read three times as fast as a field of a tuple.
+    """
+
+    __slots__ = ("catch", "detail", "flow", "jsonata", "name", "plain", "retry", "type", "way")
+
+    def __init__(
+        self,
+        name: str,
+        type: str,  # noqa: A002
+        way: Way,
+        flow: Dataflow,
+        detail: Any,
+        retry: tuple[Retrier, ...],
+        catch: tuple[Catcher, ...],
+        jsonata: bool,
+    ) -> None:
+        self.name = name
+        self.type = type
+        self.way = way
+        self.flow = flow
+        self.detail = detail
+        self.retry = retry
+        self.catch = catch
+        self.jsonata = jsonata
+        self.plain = (way, flow) == (Way(way.next), Dataflow())
 
 
-class Machine(NamedTuple):
+class Machine:
     """A state machine, or a branch of one."""
 
-    start_at: str
-    states: dict[str, State]
-    comment: str | None = None
-    timeout_seconds: float | None = None
+    __slots__ = ("comment", "start_at", "states", "timeout_seconds")
+
+    def __init__(self, start_at: str, states: dict[str, State], comment: str | None) -> None:
+        self.start_at = start_at
+        self.states = states
+        self.comment = comment
+        self.timeout_seconds: float | None = None

@@ -15,7 +15,7 @@ def _compile(reader: Reader, branch: Branch) -> Payload | None:
 
 
 def _enter(state: State, raw: Payload, scope: Scope) -> Go:
-    arguments = state.flow.arguments(state.flow.input(raw, scope), scope)
+    arguments = raw if state.plain else state.flow.arguments(state.flow.input(raw, scope), scope)
     fixed: Payload | None = state.detail
     return leave(state, raw, arguments if fixed is None else fixed, scope)
 
