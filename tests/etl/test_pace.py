@@ -33,10 +33,23 @@ def test_lots_that_share_a_cost_grow_until_they_last_as_long_as_they_may() -> No
     assert 30 < lots[-2][1] <= 61
 
 
-def test_brief_lots_grow_to_a_second_and_no_further_if_that_is_no_gain() -> None:
+def test_brief_lots_grow_to_a_quarter_of_a_second_and_no_further_if_that_is_no_gain() -> None:
     lots = simulate(lambda _, rows: rows * 0.0001)
     usual = sorted(seconds for _, seconds in lots)[len(lots) // 2]
-    assert 0.5 < usual <= 2
+    assert 0.125 < usual <= 0.25
+
+
+def test_the_first_lot_which_finds_the_caches_empty_does_not_make_larger_ones_look_cheap() -> None:
+    lots = simulate(lambda done, rows: rows * (0.0003 if done == 0 else 0.0001 if rows <= 1000 else 0.00015))
+    assert sum(rows == 1000 for rows, _ in lots) > 0.97 * len(lots)
+
+
+def test_lots_that_are_larger_than_is_good_are_halved_but_never_below_a_chunk() -> None:
+    pace = Pace(300, 8000, tried=True, least=1500)
+    for _ in range(200):
+        pace.ran(pace.size, pace.size * 0.0001 * pace.size**0.5)
+        assert pace.size >= 1500
+    assert pace.base == 2000
 
 
 def test_a_size_that_makes_rows_slower_is_left_again_and_seldom_tried() -> None:

@@ -132,10 +132,11 @@ class Lane:
         return lot
 
     def _first_pace(self, connection: TaskConnection) -> Pace:
-        """As it was in the invocation before; the first lane tries whether larger lots are better, for all."""
+        """As it was in the invocation before; the first lane tries for all whether other sizes are better."""
         known = self._ledger.state(connection).lot
         measured = self._ledger.rate(connection)
-        return Pace(self._has, known or round(self._mean), *measured, explores=self.number == 0, tried=bool(known))
+        mean = round(self._mean)
+        return Pace(self._has, known or mean, *measured, explores=self.number == 0, tried=bool(known), least=mean)
 
     def _check_plan(self, connection: TaskConnection, state: State) -> None:
         if state.number != self._order.number:

@@ -1,14 +1,15 @@
 """How many rows the next lot takes: as many as make a row cheapest, within the time that a lot may take.
 
 A lot has costs of its own (a commit, a table that the statement reads whole), which more rows share; but of more rows
-PostgreSQL may choose a plan that is slower for each. So it is tried: twice as many, and back if that was no gain.
+PostgreSQL may choose a plan that is slower for each. So it is tried: twice as many, or half, and back if that was no
+gain. An invocation's first lot says nothing about its size, since it finds the caches empty.
 """
 
 LONGEST = 60.0  # seconds
 _SHARE = 0.2  # of the time that one invocation has
 _MEMORY = 0.75  # the weight of what was measured before, at each new lot
 _PANIC = 3.0  # times the target: what was measured says nothing about this part of the table
-_BRIEF = 1.0  # seconds: a shorter lot may grow without being a gain
+_BRIEF = 0.25  # seconds: a shorter lot may grow without being a gain
 _GAIN, _LOSS = 1.1, 0.9  # times the speed of the size before
 _WAIT = 16  # lots until a size that was no gain is tried again; each time twice as many
 
@@ -20,21 +21,33 @@ class Pace:
     """
 
     def __init__(
-        self, seconds: float, size: int, rows: int = 0, took: float = 0.0, explores: bool = True, tried: bool = False
+        self,
+        seconds: float,
+        size: int,
+        rows: int = 0,
+        took: float = 0.0,
+        explores: bool = True,
+        tried: bool = False,
+        least: int = 1,
     ) -> None:
-        """`seconds` is what the invocation has. `rows` took `took` seconds before, and `size` was `tried`."""
+        """`seconds` is what the invocation has. `rows` took `took` seconds before, and `size` was `tried`.
+
+        `least` are the rows of a chunk: no lot has fewer.
+        """
         self.target = min(LONGEST, _SHARE * seconds)
         self._rows, self._seconds = float(rows), took
         self.explores, self._wait, self._lots = explores, _WAIT, _WAIT if tried else 1
-        self.base = max(1, size)
+        self._least = max(1, least)
+        self.base = max(self._least, size)
         self._speed = 0.0  # rows a second at the base
         self._cap = float("inf")  # rows that fit into the target
         self._crowd = 1.0  # how much less it takes since lanes were in each other's way
-        self._tries = False
+        self._factor = 2.0  # times the base: what is tried next
+        self._tries = self._warm = False
 
     @property
     def size(self) -> int:
-        return max(1, round(min(2 * self.base if self._tries else self.base, self._cap) / self._crowd))
+        return max(1, round(min(self._factor * self.base if self._tries else self.base, self._cap) / self._crowd))
 
     @property
     def limit(self) -> float:
@@ -72,12 +85,30 @@ class Pace:
         self._crowd *= 2
 
     def _judge(self, rows: int, seconds: float) -> None:
+        if not self._warm:
+            self._warm = True
+            return
         speed = rows / seconds
-        if not self._tries or rows < 1.5 * self.base:
+        if not self._tries or not self._was_tried(rows):
             self._speed = speed if not self._speed else _MEMORY * self._speed + (1 - _MEMORY) * speed
             self._lots -= 1
-        elif speed > _GAIN * self._speed or (speed > _LOSS * self._speed and seconds < _BRIEF):
+        elif speed > _GAIN * self._speed or (self._factor > 1 and speed > _LOSS * self._speed and seconds < _BRIEF):
             self.base, self._speed = rows, speed
         else:
+            self._turn()
+        if self._lots <= 0 and not self._fits():
+            self._turn()
+        self._tries = self._lots <= 0 and self._fits()
+
+    def _was_tried(self, rows: int) -> bool:
+        """It may have been less than was wanted, of the last ones."""
+        return rows >= 1.5 * self.base if self._factor > 1 else rows <= 0.75 * self.base
+
+    def _fits(self) -> bool:
+        return self._least <= self._factor * self.base <= self._cap
+
+    def _turn(self) -> None:
+        """The other direction; when both were no gain, a while without."""
+        self._factor = 1 / self._factor
+        if self._factor > 1:
             self._lots, self._wait = self._wait, 2 * self._wait
-        self._tries = self._lots <= 0 and 2 * self.base <= self._cap
