@@ -99,4 +99,6 @@ def test_everything_of_a_dead_owner_is_inherited(tmp_path):
         assert second.worker.inherit() == 3
         second.worker.run(lambda: True)
         assert {second.row(arn).status for arn in arns} == {"SUCCEEDED"}
+        history = second.client.get_execution_history(executionArn=arns[0])["events"]
+        assert [event["type"] for event in history][:2] == ["ExecutionStarted", "PassStateEntered"]
         assert second.worker.inherit() == 0

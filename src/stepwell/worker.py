@@ -106,11 +106,15 @@ class Worker:
     # What it owns
 
     def adopt(self, number: int) -> None:
-        """Take up an execution that is this owner's: fold it, and answer for calls whose outcome nobody knows."""
+        """Take up an execution that is this owner's: begin it, or fold it and answer for calls that nobody knows of."""
         row = self._journal.execution_by_id(number)
         if row is None or row.owner != self._owner.name or row.status != RUNNING or number in self._owned:
             return
-        execution = self._owned[number] = engine.fold(self._blank(row), self._journal.events(number))
+        execution = self._owned[number] = self._blank(row)
+        if not row.last:
+            self._decide(number, engine.start, row.input)
+            return
+        engine.fold(execution, self._journal.events(number))
         if execution.status != RUNNING:  # a redrive was asked for, and nobody has begun it
             self._decide(number, engine.redrive)
             return

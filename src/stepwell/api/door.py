@@ -9,7 +9,6 @@ from secrets import token_hex
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from stepwell.api.arns import Qualified, check_arn
-from stepwell.asl.machine import Machine, parse_machine
 from stepwell.asl.outcome import Access, Call
 from stepwell.asl.payload import Payload
 from stepwell.errors import ExecutionDoesNotExist, InvalidToken, StateMachineDoesNotExist, StepwellError
@@ -63,18 +62,11 @@ class Door:
         self.owner = owner
         self.started = started
         self.clock = clock
-        self._machines: dict[str, Machine] = {}
         self.redriven: dict[tuple[str, str], tuple[float, Answer]] = {}  # by ARN and token: when, and what was answered
         self.random = Random()  # noqa: S311  (which version an alias chooses)
 
     def now(self) -> int:
         return int(self.clock() * 1000)
-
-    def parsed(self, definition: str) -> Machine:
-        """The machine that a definition describes; `definition` is its hash."""
-        if definition not in self._machines:
-            self._machines[definition] = parse_machine(self.journal.catalog.definition(definition))
-        return self._machines[definition]
 
     # Who is asked for
 

@@ -22,9 +22,7 @@ from stepwell.api.jackson import complaint
 from stepwell.api.map_runs import map_run_of
 from stepwell.api.versions import chosen_version, version_arn
 from stepwell.asl.payload import Payload, dumps
-from stepwell.engine.advance import start
 from stepwell.engine.events import written
-from stepwell.engine.execution import Execution
 from stepwell.errors import (
     ExecutionAlreadyExists,
     ExecutionNotRedrivable,
@@ -72,15 +70,12 @@ def _started(door: Door, request: Request) -> ExecutionRow:
                 return twin
             raise ExecutionAlreadyExists(f"Execution Already Exists: '{own}'")
     chosen: MachineRow | VersionRow = version or machine
-    execution = Execution(own, machine.arn, chosen.role, door.parsed(chosen.definition), door.random)
-    execution.name = given
-    changes = start(execution, now, text)
     row = ExecutionRow(
         0, own, machine.arn, chosen.definition, chosen.role, "RUNNING", text,
-        None, None, None, now, None, 0, None, 1, door.owner,
+        None, None, None, now, None, 0, None, 0, door.owner,
         version and version_arn(version), name.arn if name.alias else None, chosen.revision,
     )  # fmt: skip
-    row = row._replace(id=door.journal.start(row, changes.events))
+    row = row._replace(id=door.journal.start(row))
     door.started(row.id)
     return row
 

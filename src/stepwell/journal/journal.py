@@ -101,14 +101,12 @@ class Journal:
 
     # Writing
 
-    def start(self, row: ExecutionRow, events: list[Event]) -> int:
-        """Save a new execution with its first events; its id. The same name with the same input is no new one."""
+    def start(self, row: ExecutionRow, events: Sequence[Event] = ()) -> int:
+        """Save a new execution; its id. Its owner begins it, unless it comes with its events."""
         with self._store.transaction() as db:
             if db.execute("SELECT 1 FROM executions WHERE arn = ?", (row.arn,)).fetchone():
                 raise ExecutionAlreadyExists(f"Execution Already Exists: '{row.arn}'")
-            marks = ", ".join("?" * (len(row) - 1))
-            cursor = db.execute(f"INSERT INTO executions ({_COLUMNS.removeprefix('id, ')}) VALUES ({marks})", row[1:])
-            number = cursor.lastrowid or 0
+            number = db.execute(_INSERT_ROW, row[1:]).lastrowid or 0
             db.executemany(_INSERT_EVENT, _rows(number, events))
         return number
 
@@ -295,6 +293,7 @@ _CHANGE_ROW = (
     "UPDATE executions SET status = ?, output = ?, error = ?, cause = ?, stopped = ?, redrives = ?, redriven = ?, "
     "started = ?, last = ?, owner = ? WHERE id = ? AND owner IN (?, '')"
 )
+_INSERT_ROW = f"INSERT INTO executions ({_COLUMNS}) VALUES (NULL{', ?' * (len(ExecutionRow._fields) - 1)})"
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -306,7 +305,7 @@ def _outcome(changes: Changes) -> tuple[Any, ...]:
     return x.status, output, x.error, x.cause, stopped, x.redrives, x.redriven_at or None, x.started_at, x.id
 
 
-def _rows(number: int, events: list[Event]) -> list[tuple[Any, ...]]:
+def _rows(number: int, events: Sequence[Event]) -> list[tuple[Any, ...]]:
     rows = []
     for event in events:
         id_, part, previous, time, type_, frame, name, payload, details = event
