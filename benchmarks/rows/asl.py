@@ -106,7 +106,8 @@ def many(bench: Bench) -> None:
         contenders[ready.name] = partial(once, ready, machine)
         found = bench.turns(f"{MANY} executions of 5 Pass at once", "executions/s", contenders)
     bench.at_least(f"{MANY} executions at once / ministack", over(found, "stepwell", "ministack"), 1.5)
-    bench.turns("…, without boto3", "executions/s", _each(bench, _many_barely, "some", chain(5)))
+    found = bench.turns("…, without boto3", "executions/s", _each(bench, _many_barely, "some", chain(5)))
+    bench.at_least("…, without boto3 / ministack", over(found, "stepwell", "ministack"), 1.5)
 
 
 def _many_barely(served: Served, machine: str) -> float:
