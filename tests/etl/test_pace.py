@@ -33,15 +33,21 @@ def test_lots_that_share_a_cost_grow_until_they_last_as_long_as_they_may() -> No
     assert 30 < lots[-2][1] <= 61
 
 
-def test_brief_lots_grow_to_a_quarter_of_a_second_and_no_further_if_that_is_no_gain() -> None:
+def test_brief_lots_grow_to_a_tenth_of_a_second_and_no_further_if_that_is_no_gain() -> None:
     lots = simulate(lambda _, rows: rows * 0.0001)
     usual = sorted(seconds for _, seconds in lots)[len(lots) // 2]
-    assert 0.125 < usual <= 0.25
+    assert 0.05 < usual <= 0.1
 
 
 def test_the_first_lot_which_finds_the_caches_empty_does_not_make_larger_ones_look_cheap() -> None:
     lots = simulate(lambda done, rows: rows * (0.0003 if done == 0 else 0.0001 if rows <= 1000 else 0.00015))
     assert sum(rows == 1000 for rows, _ in lots) > 0.97 * len(lots)
+
+
+def test_what_trials_lose_is_a_hundredth_of_the_time() -> None:
+    lots = simulate(lambda _, rows: rows * (0.0001 if rows <= 1000 else 0.0005), total=5_000_000)
+    lost = sum(seconds - rows * 0.0001 for rows, seconds in lots)
+    assert 0 < lost < 0.015 * sum(seconds for _, seconds in lots)
 
 
 def test_lots_that_are_larger_than_is_good_are_halved_but_never_below_a_chunk() -> None:

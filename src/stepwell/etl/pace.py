@@ -9,9 +9,10 @@ LONGEST = 60.0  # seconds
 _SHARE = 0.2  # of the time that one invocation has
 _MEMORY = 0.75  # the weight of what was measured before, at each new lot
 _PANIC = 3.0  # times the target: what was measured says nothing about this part of the table
-_BRIEF = 0.25  # seconds: a shorter lot may grow without being a gain
+_BRIEF = 0.1  # seconds: a shorter lot may grow without being a gain
 _GAIN, _LOSS = 1.1, 0.9  # times the speed of the size before
-_WAIT = 16  # lots until a size that was no gain is tried again; each time twice as many
+_WAIT = 16  # lots at least until a size that was no gain is tried again; each time twice as many
+_PRICE = 0.01  # of the time, at most, is what such a trial may have lost
 
 
 class Pace:
@@ -95,6 +96,8 @@ class Pace:
         elif speed > _GAIN * self._speed or (self._factor > 1 and speed > _LOSS * self._speed and seconds < _BRIEF):
             self.base, self._speed = rows, speed
         else:
+            lost = seconds - rows / self._speed
+            self._wait = max(self._wait, int(lost / _PRICE / self.base * self._speed))
             self._turn()
         if self._lots <= 0 and not self._fits():
             self._turn()
