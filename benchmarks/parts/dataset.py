@@ -17,7 +17,6 @@ from stepwell import postgres
 
 SETTINGS = {
     "shared_buffers": "2GB",
-    "wal_buffers": "64MB",  # by default at most 16 MB, for which several writers wait in turn
     "max_wal_size": "16GB",
     "checkpoint_timeout": "30min",
     "autovacuum": "off",
@@ -58,13 +57,13 @@ CROSS JOIN LATERAL (
 
 
 @contextmanager
-def server(folder: Path | None = None) -> Iterator[str]:
-    """A PostgreSQL of its own with settings for much data; its URL."""
+def server(folder: Path | None = None, **settings: str) -> Iterator[str]:
+    """A PostgreSQL of its own with settings for much data, and these; its URL."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         home = Path(name)
         url = postgres.start(home)
         with psycopg.connect(url, autocommit=True) as connection:
-            for setting, value in SETTINGS.items():
+            for setting, value in (SETTINGS | settings).items():
                 connection.execute(f"ALTER SYSTEM SET {setting} = '{value}'")
         postgres.stop(home)
         try:
