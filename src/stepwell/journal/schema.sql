@@ -79,7 +79,7 @@ CREATE TABLE executions (
     stopped    INTEGER,
     redrives   INTEGER NOT NULL DEFAULT 0,
     redriven   INTEGER,
-    last       INTEGER NOT NULL,     -- the id of the last event
+    last       INTEGER NOT NULL,     -- the id of the last event; 0: its owner has not begun it yet
     owner      TEXT NOT NULL,
     version    TEXT,                 -- the ARN of the machine's version that was started, if one was
     alias      TEXT,                 -- the ARN of the alias that chose it, if one did
