@@ -16,6 +16,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from datetime import date
 from typing import Any
 
+from stepwell.cli.named import target_argument
 from stepwell.errors import UsageError
 from stepwell.operate.backfill import DAY, MONTH, WEEK, Window, windows
 
@@ -23,7 +24,7 @@ MOST = 40  # at the same time
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
+    target_argument(parser)
     parser.add_argument("--start", type=_day, required=True, metavar="DATE", help="the first day, as 2026-06-01")
     parser.add_argument("--end", type=_day, required=True, metavar="DATE", help="the last day, included")
     parser.add_argument("--every", choices=(DAY, WEEK, MONTH), default=DAY, help="a window has this length")

@@ -11,6 +11,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
+from stepwell.cli.named import target_argument
 from stepwell.errors import InvalidDefinition, StepwellError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ Problem = dict[str, str]
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
+    target_argument(parser)
     parser.add_argument("--aws", action="store_true", help="also look at every limit of AWS that can be known")
     parser.add_argument("--memory", type=int, metavar="MB", help="with --aws: of the function (default: 1024)")
     parser.add_argument("--processors", type=int, metavar="N", help="with --aws: those that the database has")

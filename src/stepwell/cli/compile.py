@@ -8,10 +8,11 @@ examples:
 from argparse import ArgumentParser, Namespace
 
 from stepwell.cli import output
+from stepwell.cli.named import target_argument
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
+    target_argument(parser)
     parser.add_argument("--lambda-arn", metavar="ARN", help="the function that the tasks call (default: the local one)")
     output.arguments(parser)
 

@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from stepwell.cli import side
+from stepwell.cli.named import target_argument
 from stepwell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _ASSUMED = re.compile(r"(\w+)=([\d_.]+)(?::([\d_]+))?")
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
+    target_argument(parser)
     parser.add_argument("--run", metavar="RUN", help="what this run has used (its name, or the beginning of it)")
     parser.add_argument(
         "--assume",

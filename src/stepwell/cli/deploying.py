@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepwell.cli import side
+from stepwell.cli.named import target_argument
 from stepwell.cli.package import bundle_arguments, bundled
 from stepwell.errors import BeyondLimits, UsageError
 
@@ -21,7 +22,7 @@ SIGNS = {"Add": ("+", "green"), "Modify": ("~", "yellow"), "Remove": ("-", "red"
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
+    target_argument(parser)
     stack_arguments(parser)
     parser.add_argument(
         "--parameter-overrides",

@@ -7,11 +7,12 @@ import sys
 from argparse import ArgumentParser, Namespace
 
 from stepwell.cli import deploying, side
+from stepwell.cli.named import target_argument
 from stepwell.errors import UsageError
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
+    target_argument(parser)
     deploying.stack_arguments(parser)
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
 

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from stepwell.cli import side
+from stepwell.cli.named import target_argument
 from stepwell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
+    target_argument(parser)
     parser.add_argument("--diff", metavar="TASK", help="print the change that cuts this task into chunks, for `patch`")
     parser.add_argument("--runs", type=int, default=200, metavar="N", help="look at the newest N runs (default: 200)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -10,9 +10,11 @@ examples:
 
 from argparse import ArgumentParser, Namespace
 
+from stepwell.cli.named import target_argument
+
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
+    target_argument(parser)
     parser.add_argument("--all", action="store_true", help="draw every state, also those that only failures lead to")
     parser.add_argument("--svg", action="store_true", help="print an SVG picture that needs nothing else")
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from stepwell.cli import side
+from stepwell.cli.named import run_argument
 from stepwell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ PAUSE = 0.1  # seconds between two looks at a run that is under way
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "run", metavar="RUN", nargs="?", help="a run's name, the beginning of one, or an ARN (default: the newest)"
-    )
+    run_argument(parser)
     parser.add_argument("--task", metavar="NAME", help="only this task, such as task_02 (or its state, ExecuteTask02)")
     parser.add_argument("--attempt", type=int, metavar="N", help="only the N-th attempt, counted from 1")
     parser.add_argument("--follow", "-f", action="store_true", help="print what is new until the run has ended")

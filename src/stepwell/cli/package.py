@@ -13,6 +13,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stepwell.cli.named import target_argument
 from stepwell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ SHOWN = 5  # packages
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
+    target_argument(parser)
     parser.add_argument("--output", "-o", metavar="FILE", help="write to this file (default: .stepwell/NAME.zip)")
     bundle_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -13,6 +13,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from stepwell.cli.named import target_argument
 from stepwell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ LONGEST = 3600  # seconds that planning may take here
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK", help="a task with chunks=")
-    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
+    target_argument(parser)
     parser.add_argument("--input", metavar="JSON", default="{}", help="parameters, for instance '{\"days\": 7}'")
     parser.add_argument("--json", action="store_true", help="print the plan as one JSON object")
 

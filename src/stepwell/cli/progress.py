@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stepwell.cli import side
+from stepwell.cli.named import run_argument
 from stepwell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,9 +38,7 @@ class Watched(NamedTuple):
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "run", metavar="RUN", nargs="?", help="a run's name, the beginning of one, or an ARN (default: the newest)"
-    )
+    run_argument(parser)
     parser.add_argument("--follow", action="store_true", help="go on until the run is over; exit code 1 if it failed")
     parser.add_argument("--json", action="store_true", help="print JSON; with --follow a line for each change")
     side.arguments(parser)

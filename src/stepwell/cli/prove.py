@@ -8,6 +8,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
+from stepwell.cli.named import target_argument
 from stepwell.errors import UsageError
 
 LONGEST = 86_400  # seconds that a proof may take here
@@ -15,7 +16,7 @@ LONGEST = 86_400  # seconds that a proof may take here
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK", help="a task with chunks=")
-    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
+    target_argument(parser)
     parser.add_argument("--input", metavar="JSON", default="{}", help="parameters, for instance '{\"days\": 7}'")
     parser.add_argument("--json", action="store_true", help="print what was found as one JSON object")
 

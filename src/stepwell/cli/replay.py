@@ -16,6 +16,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from stepwell.cli import side
+from stepwell.cli.named import run_argument
 from stepwell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ _PASSED = ("action", "timeout", "context", "input")  # what makes the task; its 
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "run", metavar="RUN", nargs="?", help="a run's name, the beginning of one, or an ARN (default: the newest)"
-    )
+    run_argument(parser)
     parser.add_argument("--task", metavar="NAME", help="the task (default: the one that failed)")
     parser.add_argument("--chunk", type=int, metavar="N", help="only this chunk (default: the one that failed)")
     parser.add_argument("--target", metavar="TARGET", help="folder, file or module:pipeline (default: here)")

@@ -14,6 +14,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from stepwell.cli import output, side
+from stepwell.cli.named import run_argument
 
 if TYPE_CHECKING:
     from stepwell.cli.terminal import Terminal
@@ -25,9 +26,7 @@ Execution = dict[str, Any]
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "run", metavar="RUN", nargs="?", help="a run's name, the beginning of one, or an ARN (default: the newest)"
-    )
+    run_argument(parser)
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--events", action="store_true", help="print a table of all events")
     shape.add_argument("--html", metavar="FILE", help="write one page with all that there is to see, for a mail or CI")

@@ -12,10 +12,11 @@ examples:
 from argparse import ArgumentParser, Namespace
 
 from stepwell.cli import output
+from stepwell.cli.named import target_argument
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", nargs="?", help="folder, file or module:pipeline (default: here)")
+    target_argument(parser)
     parser.add_argument("--python", metavar="VERSION", help="of Lambda, such as 3.13 (default: this one, from 3.12 on)")
     parser.add_argument("--architecture", metavar="NAME", help="arm64 or x86_64 (default: arm64)")
     output.arguments(parser)
