@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
@@ -134,30 +133,6 @@ class Served:
         """MB resident in the engine and in the processes that it has started."""
         assert self.process
         return sum(_status(pid, "VmRSS") for pid in [self.process.pid, *children_of(self.process.pid)])
-
-
-class Bare:
-    """A client of the Step Functions API of nothing but a connection, so that the engine is what is measured."""
-
-    def __init__(self, port: int) -> None:
-        self._connection = HTTPConnection("127.0.0.1", port)
-
-    def __enter__(self) -> "Bare":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-    def call(self, action: str, **request: str) -> dict[str, Any]:
-        scope = "Credential=k/20300101/us-east-1/states/aws4_request"  # by which ministack knows the service
-        headers = {
-            "Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=none",
-            "Content-Type": "application/x-amz-json-1.0",
-            "X-Amz-Target": f"AWSStepFunctions.{action}",
-        }
-        self._connection.request("POST", "/", json.dumps(request), headers)
-        answer: dict[str, Any] = json.load(self._connection.getresponse())
-        return answer
 
 
 def free_port() -> int:
