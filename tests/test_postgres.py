@@ -21,7 +21,7 @@ from stepwell import postgres
 from stepwell.errors import PostgresError
 from tests.until import until
 
-SRC = Path(postgres.__file__).parents[1]
+SRC = Path(postgres.__file__).parents[2]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
@@ -73,7 +73,10 @@ def pid_of(folder: Path) -> int:
 
 def python(code: str, *arguments: object, **environment: str) -> subprocess.Popen[str]:
     """Another process that has Stepwell, in a group of its own."""
-    code = f"import sys; from pathlib import Path; from stepwell import postgres\n{code}"
+    imports = (
+        "import sys; from pathlib import Path; from stepwell import postgres; from stepwell.postgres import cluster"
+    )
+    code = f"{imports}\n{code}"
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(SRC), **environment},
@@ -358,7 +361,7 @@ def test_for_root_without_user_namespaces_the_server_is_nobody_in_a_folder_of_it
     (tmp_path / "no unshare here").mkdir()
     tmp_path.chmod(0o700)
     folder = tmp_path / ".stepwell"
-    code = f"sys.path.insert(0, sys.argv[2]); postgres.SHARED = sys.argv[3]; {START}"
+    code = f"sys.path.insert(0, sys.argv[2]); cluster.SHARED = sys.argv[3]; {START}"
     once = said(python(code, folder, programs.parent, open_folder / "shared", PATH=str(tmp_path / "no unshare here")))
     try:
         data = (folder / "postgres/data").resolve()
@@ -375,13 +378,38 @@ def test_for_root_without_user_namespaces_the_server_is_nobody_in_a_folder_of_it
 
 
 @as_root
+def test_data_of_roots_own_is_taken_where_there_are_no_user_namespaces(tmp_path: Path, open_folder: Path) -> None:
+    """A project that was copied, or came from another machine into a container, keeps what is in its database."""
+    folder = tmp_path / ".stepwell"
+    (tmp_path / "no unshare here").mkdir()
+    without = {"PATH": str(tmp_path / "no unshare here")}
+    code = f"cluster.SHARED = sys.argv[2]; {START}"
+    first = said(python(code, folder, open_folder / "shared", **without))
+    with psycopg.connect(first, autocommit=True) as connection:
+        connection.execute("create table kept as select 7 as number")
+    postgres.stop(folder)
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)  # follows the link, so that all of it belongs to root
+    (copy / "postgres/data").rename(copy / "postgres/data.old")  # and the first attempt was interrupted
+    try:
+        second = said(python(code, copy, open_folder / "shared", **without))
+        assert ask(second, "select number from kept") == 7
+        assert (copy / "postgres/data").resolve().is_relative_to(open_folder)
+        assert not (copy / "postgres/data.old").exists()
+        assert postgres.stop(copy)
+        assert said(python(code, copy, open_folder / "shared", **without)) == second
+    finally:
+        postgres.stop(copy)
+
+
+@as_root
 def test_root_runs_the_server_of_another_users_project_as_that_user(open_folder: Path) -> None:
     user = pwd.getpwnam("nobody")
     folder = open_folder / "project/.stepwell"
     folder.mkdir(parents=True)
     os.chown(folder.parent, user.pw_uid, user.pw_gid)
     os.chown(folder, user.pw_uid, user.pw_gid)
-    url = said(python(f"postgres.SHARED = sys.argv[2]; {START}", folder, open_folder / "shared"))
+    url = said(python(f"cluster.SHARED = sys.argv[2]; {START}", folder, open_folder / "shared"))
     try:
         assert ask(url, "select 1") == 1
         assert {path.stat().st_uid for path in folder.glob("postgres/*")} == {user.pw_uid}
