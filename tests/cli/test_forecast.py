@@ -1,4 +1,5 @@
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ def columns_of(db: sqlite3.Connection, table: str, *but: str) -> str:
 
 def age(project: Any, nights: int, stretch: int) -> None:
     """Of the folder's one run, copies for the nights before it, in which task_01 took longer night after night."""
-    with sqlite3.connect(project.folder / ".stepwell/journal.db") as db:
+    with closing(sqlite3.connect(project.folder / ".stepwell/journal.db")) as db, db:
         others = columns_of(db, "executions", "id", "arn", "started", "stopped")
         later = LATER.format(columns=columns_of(db, "events", "execution", "time", "sum"))
         (first,) = db.execute("select min(id) from executions").fetchone()

@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -327,7 +328,7 @@ def test_each_row_exactly_once_whatever_is_killed_lost_or_launched_twice(
         ledger = admin.execute(query).fetchall()
         rows = admin.execute("select receipt->>'rows' from stepwell.receipt where task = 'task_02'").fetchall()
         assert rows == [("2000",)]
-    with sqlite3.connect(made.folder / ".stepwell" / "progress.db") as progress:
+    with closing(sqlite3.connect(made.folder / ".stepwell" / "progress.db")) as progress:
         query = "select chunk, state, rows, ms, attempts, lane from chunk order by chunk"
         assert progress.execute(query).fetchall() == ledger
 

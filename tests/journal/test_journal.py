@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from random import Random
 
 import pytest
@@ -137,7 +138,7 @@ def test_a_file_that_is_no_journal_is_named(tmp_path):
 
 def test_a_journal_of_a_newer_version_is_left_alone(tmp_path):
     Journal(tmp_path).close()
-    with sqlite3.connect(tmp_path / "journal.db") as db:
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(JournalError, match="newer Stepwell"):
         Journal(tmp_path)

@@ -33,7 +33,11 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self.connection.close()
+                raise
         except (OSError, *_REFUSALS) as error:
             raise self.refusal(error) from None
 
