@@ -210,6 +210,14 @@ class ConflictException(StepwellError):
     """Updating or deleting a resource can cause inconsistency."""
 
 
+class InvalidLoggingConfiguration(StepwellError):
+    """Invalid Logging Configuration: Must specify exactly one Log Destination."""
+
+
+class InvalidEncryptionConfiguration(StepwellError):
+    """Invalid Encryption Configuration: A customer managed key needs its kmsKeyId."""
+
+
 class MissingRequiredParameter(StepwellError):
     """Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified"""
 

@@ -35,6 +35,9 @@ def told(operation, request):
         ("ListExecutions", {"statusFilter": "succeeded"},
          "Value 'succeeded' at 'statusFilter' failed to satisfy constraint: Member must satisfy enum value set: "
          "[SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, ABORTED, FAILED, RUNNING]"),
+        ("UpdateMapRun", {"mapRunArn": "a", "toleratedFailurePercentage": 100.5},
+         "Value '100.5' at 'toleratedFailurePercentage' failed to satisfy constraint: "
+         "Member must have value less than or equal to 100"),
         ("DescribeExecution", {},
          "Value null at 'executionArn' failed to satisfy constraint: Member must not be null"),
         ("TagResource", {"resourceArn": "a", "tags": [{"key": "k"}, {"key": ""}]},

@@ -213,7 +213,7 @@ def test_an_execution_that_was_perhaps_started_is_found_instead_of_refused(tmp_p
         thread = threading.Thread(target=engine.worker.run, args=(lambda: False,))
         thread.start()
         definition = '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'
-        arn = engine.perform("CreateStateMachine", {"name": "m", "definition": definition, "roleArn": "r"})
+        arn = engine.perform("CreateStateMachine", {"name": "m", "definition": definition})
         text = json.dumps({"StateMachineArn": arn["stateMachineArn"]})  # type: ignore[index]
         work = Work(EXECUTION, "arn:aws:states:::states:startExecution.sync", text, "the-same")
         first = [*engine.hands.perform(work)]

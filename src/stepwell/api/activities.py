@@ -13,13 +13,13 @@ PATIENCE = 60  # seconds that GetActivityTask waits, as on AWS
 
 def create_activity(door: Door, request: Request) -> Answer:
     """The same name again is the same activity."""
-    name = check_name(request["name"])
+    name, tags = check_name(request["name"]), pairs(request.get("tags") or [])
     arn = f"arn:aws:states:{REGION}:{ACCOUNT}:activity:{name}"
     row = door.journal.catalog.activity(arn)
     if row is None:
         row = ActivityRow(arn, name, door.now())
         door.journal.catalog.save_activity(row)
-        door.journal.catalog.tag(arn, pairs(request.get("tags") or []))
+        door.journal.catalog.tag(arn, tags)
     return {"activityArn": arn, "creationDate": row.created / 1000}
 
 

@@ -1,5 +1,6 @@
 """The names of things on this machine: ARNs of one account and region, which no AWS account has."""
 
+import re
 from typing import NamedTuple
 
 from stepwell.errors import InvalidArn, InvalidName
@@ -69,6 +70,12 @@ def qualified(arn: str) -> Qualified:
     if qualifier.isdecimal():
         return Qualified(arn, machine, number=int(qualifier))
     return Qualified(arn, machine, alias=qualifier)
+
+
+def check_role(arn: str) -> str:
+    if not re.fullmatch(r"arn:aws[\w-]*:iam::\d+:role/.+", arn):
+        raise InvalidArn(f"Invalid Role Arn: '{arn}'")
+    return arn
 
 
 def check_name(name: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from stepwell.api.door import Answer, Door, Request, given, size_of
+from stepwell.api.jackson import complaint
 from stepwell.asl.machine import Machine, examine
 from stepwell.asl.reader import Problem
 from stepwell.errors import InvalidDefinition
@@ -39,9 +40,10 @@ def validate_state_machine_definition(_door: Door, request: Request) -> Answer:
 
 def _examined(text: str, type_: str) -> tuple[Machine | None, list[Problem]]:
     machine, problems = examine(text)
-    if not any(problem.code == "INVALID_JSON_DESCRIPTION" for problem in problems):
-        problems = problems + list(_refused_in_express(json.loads(text), "", type_ == "EXPRESS"))
-    return machine, problems
+    if any(problem.code == "INVALID_JSON_DESCRIPTION" for problem in problems):
+        mistake = complaint(text)
+        return None, [problem._replace(what=mistake or problem.what) for problem in problems]
+    return machine, problems + list(_refused_in_express(json.loads(text), "", type_ == "EXPRESS"))
 
 
 def _refused_in_express(machine: Any, at: str, express: bool) -> Iterator[Problem]:

@@ -51,7 +51,8 @@ def start_sync_execution(door: Door, request: Request) -> Later:
     if door.machine_of(qualified(request["stateMachineArn"])).type != "EXPRESS":
         raise StateMachineTypeNotSupported
     row = _started(door, request)
-    return Later(row.id, lambda: visible(request, _sync_answer(door, row)))
+    header = given(traceHeader=request.get("traceHeader"))
+    return Later(row.id, lambda: visible(request, _sync_answer(door, row) | header))
 
 
 def _started(door: Door, request: Request) -> ExecutionRow:
@@ -121,7 +122,8 @@ def _sync_answer(door: Door, row: ExecutionRow) -> Answer:
     ended = door.journal.execution_by_id(row.id) or row
     ms = max(_BILLED_MS, -(-((ended.stopped or door.now()) - ended.started) // 100) * 100)
     billing = {"billedDurationInMilliseconds": ms, "billedMemoryUsedInMB": _BILLED_MB}
-    return _summary(ended) | _data(ended) | {"outputDetails": _INCLUDED, "billingDetails": billing}
+    plain = ended._replace(version=None, alias=None)
+    return _summary(plain) | _data(ended) | {"outputDetails": _INCLUDED, "billingDetails": billing}
 
 
 def list_executions(door: Door, request: Request) -> Answer:
@@ -132,6 +134,7 @@ def list_executions(door: Door, request: Request) -> Answer:
         name = qualified(arn)
         if door.machine_of(name).type == "EXPRESS":
             raise StateMachineTypeNotSupported
+        chosen_version(door, name)
         machine = name.machine
         version = None if name.number is None else name.arn
         alias = name.arn if name.alias else None

@@ -3,14 +3,20 @@
 import json
 from typing import Any
 
-from stepwell.api.arns import ROLE, check_name, machine_arn, qualified
+from stepwell.api.arns import ROLE, check_name, check_role, machine_arn, qualified
 from stepwell.api.definitions import check_definition
 from stepwell.api.door import Answer, Door, Request, given, new_id, page, visible
 from stepwell.api.references import variable_references
 from stepwell.api.tags import pairs
 from stepwell.api.versions import chosen_version, listed_version, publish, version_arn
 from stepwell.asl.payload import dumps
-from stepwell.errors import MissingRequiredParameter, StateMachineAlreadyExists, ValidationException
+from stepwell.errors import (
+    InvalidEncryptionConfiguration,
+    InvalidLoggingConfiguration,
+    MissingRequiredParameter,
+    StateMachineAlreadyExists,
+    ValidationException,
+)
 from stepwell.journal.catalog import MachineRow, VersionRow, hash_of
 from stepwell.journal.journal import ExecutionRow
 
@@ -25,16 +31,15 @@ def create_state_machine(door: Door, request: Request) -> Answer:
     """The same again is no mistake, whatever its role and tags; another definition, type or setting is."""
     text, now, type_ = request["definition"], door.now(), request.get("type", "STANDARD")
     arn = machine_arn(check_name(request["name"]))
-    _check_description(request)
+    tags, settings = pairs(request.get("tags") or []), _settings(request, "{}")
     check_definition(text, type_)
-    settings = _settings(request, "{}")
     row = door.journal.catalog.machine(arn)
     if row is None:
         role = request.get("roleArn", ROLE)
         row = MachineRow(arn, request["name"], role, hash_of(text), None, now, now, type_, settings)
         door.journal.catalog.save_machine(row, text)
-        door.journal.catalog.tag(arn, pairs(request.get("tags") or []))
-    elif (row.definition, row.type, row.settings) != (hash_of(text), type_, settings):
+        door.journal.catalog.tag(arn, tags)
+    elif (row.definition, row.type, _settings({}, row.settings)) != (hash_of(text), type_, settings):
         raise StateMachineAlreadyExists(f"State Machine Already Exists: '{arn}'")
     return {"stateMachineArn": arn, "creationDate": row.created / 1000} | _published(door, row, request)
 
@@ -44,12 +49,11 @@ def update_state_machine(door: Door, request: Request) -> Answer:
     row, now = door.machine(request["stateMachineArn"]), door.now()
     if not any(key in request for key in ("definition", "roleArn", *_SETTINGS)):
         raise MissingRequiredParameter
-    _check_description(request)
+    row = row._replace(settings=_settings({}, row.settings))
+    settings = _settings(request, row.settings)
     text = request.get("definition") or door.journal.catalog.definition(row.definition)
     check_definition(text, row.type)
-    changed = row._replace(
-        definition=hash_of(text), role=request.get("roleArn", row.role), settings=_settings(request, row.settings)
-    )
+    changed = row._replace(definition=hash_of(text), role=request.get("roleArn", row.role), settings=settings)
     if changed != row:
         changed = changed._replace(revision=new_id(), updated=now)
         door.journal.catalog.save_machine(changed, text)
@@ -91,12 +95,11 @@ def describe_state_machine_for_execution(door: Door, request: Request) -> Answer
 
 def _content(door: Door, row: MachineRow | VersionRow | ExecutionRow, settings: str) -> Answer:
     """What a machine does, or did when it was published or an execution of it began."""
-    text, own = door.journal.catalog.definition(row.definition), json.loads(settings)
+    text = door.journal.catalog.definition(row.definition)
     return {
         "definition": text,
         "roleArn": row.role,
-        **own,
-        **{key: usual | own.get(key, {}) for key, usual in _USUAL.items()},
+        **json.loads(_settings({}, settings)),
         **given(revisionId=row.revision),
         **variable_references(text),
     }
@@ -130,10 +133,25 @@ def _published(door: Door, row: MachineRow, request: Request) -> Answer:
     return {"stateMachineVersionArn": version_arn(publish(door, row, request.get("versionDescription"), None))}
 
 
-def _check_description(request: Request) -> None:
+def _settings(request: Request, before: str) -> str:
+    """Those that a request changes, checked as all is that it says beside the definition; what is left out is usual."""
     if "versionDescription" in request and not request.get("publish"):
         raise ValidationException("Version description can only be set when publish is true")
+    check_role(request.get("roleArn", ROLE))
+    _check_logging(request.get("loggingConfiguration", {}))
+    encryption = request.get("encryptionConfiguration", {})
+    if encryption.get("type") == "CUSTOMER_MANAGED_KMS_KEY" and "kmsKeyId" not in encryption:
+        raise InvalidEncryptionConfiguration
+    own = json.loads(before) | {key: request[key] for key in _SETTINGS if key in request}
+    return dumps(own | {key: usual | own.get(key, {}) for key, usual in _USUAL.items()})
 
 
-def _settings(request: Request, before: str) -> str:
-    return dumps(json.loads(before) | {key: request[key] for key in _SETTINGS if key in request})
+def _check_logging(configuration: Request) -> None:
+    """https://docs.aws.amazon.com/step-functions/latest/apireference/API_LoggingConfiguration.html"""
+    destinations = configuration.get("destinations", [])
+    if (configuration.get("level", "OFF") != "OFF" or destinations) and len(destinations) != 1:
+        raise InvalidLoggingConfiguration
+    groups = [destination.get("cloudWatchLogsLogGroup", {}).get("logGroupArn", "") for destination in destinations]
+    if not all(group.endswith(":*") for group in groups):
+        qualifier = "Log Group ARN must be provided with '*' qualifier."
+        raise InvalidLoggingConfiguration(f"Invalid Logging Configuration: {qualifier}")

@@ -33,7 +33,7 @@ def step_functions(perform: Perform, known: frozenset[str], target: str, body: b
         raise UnknownOperationException(f"The action {action or '(none)'} is not served here")
     request = read_json(body)
     validate(action, request)
-    if action == "ListExecutions" and not ({"stateMachineArn", "mapRunArn"} & request.keys()):
+    if action == "ListExecutions" and len({"stateMachineArn", "mapRunArn"} & request.keys()) != 1:
         raise ValidationException("Must provide a State Machine ARN or Map Run ARN")
     answer = perform(action, request)
     text = answer.text if isinstance(answer, Payload) else dumps(answer)

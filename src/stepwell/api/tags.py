@@ -8,10 +8,7 @@ MOST = 50
 
 def tag_resource(door: Door, request: Request) -> Answer:
     arn = _tagged(door, request)
-    tags = door.journal.catalog.tags(arn) | pairs(request["tags"])
-    if len(tags) > MOST:
-        raise TooManyTags
-    door.journal.catalog.tag(arn, tags)
+    door.journal.catalog.tag(arn, pairs(request["tags"], door.journal.catalog.tags(arn)))
     return {}
 
 
@@ -25,8 +22,12 @@ def list_tags_for_resource(door: Door, request: Request) -> Answer:
     return {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
 
 
-def pairs(tags: list[dict[str, str]]) -> dict[str, str]:
-    return {tag["key"]: tag.get("value", "") for tag in tags if "key" in tag}
+def pairs(tags: list[dict[str, str]], before: dict[str, str] | None = None) -> dict[str, str]:
+    """All tags of a resource that had these before."""
+    found = (before or {}) | {tag["key"]: tag.get("value", "") for tag in tags if "key" in tag}
+    if len(found) > MOST:
+        raise TooManyTags
+    return found
 
 
 def _tagged(door: Door, request: Request) -> str:

@@ -49,7 +49,7 @@ def _broken(type_: str, facts: Facts, value: Any) -> Iterator[str]:
     """The constraints that a value breaks."""
     if value is None:
         yield "Member must not be null"
-    elif type_ in ("integer", "long"):
+    elif type_ in ("integer", "long", "float"):
         yield from _size(facts, value, "value")
     elif type_ in ("list", "map"):
         yield from _size(facts, len(value), "length")
@@ -61,7 +61,7 @@ def _broken(type_: str, facts: Facts, value: Any) -> Iterator[str]:
             yield f"Member must satisfy regular expression pattern: {facts['pattern']}"
 
 
-def _size(facts: Facts, size: int, what: str) -> Iterator[str]:
+def _size(facts: Facts, size: float, what: str) -> Iterator[str]:
     if size < facts.get("min", size):
         yield f"Member must have {what} greater than or equal to {facts['min']}"
     if size > facts.get("max", size):

@@ -7,6 +7,7 @@ from stepwell.api.door import Answer, Door, Request, existing, given, no_machine
 from stepwell.errors import ConflictException, InvalidArn, ResourceNotFound, ValidationException
 from stepwell.journal.catalog import AliasRow, MachineRow, VersionRow
 
+_MISSING = "Request references a resource that does not exist."
 INITIAL = "INITIAL"  # what AWS calls the revision of a machine that was never updated
 
 
@@ -89,6 +90,8 @@ def create_state_machine_alias(door: Door, request: Request) -> Answer:
 
 def update_state_machine_alias(door: Door, request: Request) -> Answer:
     alias = _alias(door, request)
+    if not {"description", "routingConfiguration"} & request.keys():
+        raise ValidationException("Either the description or the routing configuration must be specified")
     if "routingConfiguration" in request:
         machine, routes = _routes(door, request["routingConfiguration"])
         if machine != alias.machine:
@@ -118,6 +121,7 @@ def list_state_machine_aliases(door: Door, request: Request) -> Answer:
     """Of a machine; by a version's ARN, those that name that version."""
     name = qualified(request["stateMachineArn"])
     door.machine_of(name)
+    chosen_version(door, name)
 
     def read(after: str, _limit: int) -> list[AliasRow]:
         aliases = door.journal.catalog.aliases(name.machine, after)
@@ -134,8 +138,7 @@ def _alias(door: Door, request: Request) -> AliasRow:
     name = qualified(request["stateMachineAliasArn"])
     if name.alias is None:
         raise InvalidArn("Invalid Arn: 'Resource type not valid in this context: stateMachine'")
-    missing = ResourceNotFound("Request references a resource that does not exist.")
-    return existing(door.journal.catalog.alias(name.machine, name.alias), missing)
+    return existing(door.journal.catalog.alias(name.machine, name.alias), ResourceNotFound(_MISSING))
 
 
 def _routes(door: Door, routing: list[Request]) -> tuple[str, list[tuple[int, int]]]:
@@ -153,6 +156,5 @@ def _routes(door: Door, routing: list[Request]) -> tuple[str, list[tuple[int, in
     if len({name.machine for name in names}) > 1:
         raise ValidationException("Routing configuration must contain versions of the same state machine.")
     for name in names:
-        missing = ResourceNotFound(f"Request references a resource that does not exist: '{name.arn}'")
-        existing(door.journal.catalog.version(name.machine, name.number or 0), missing)
+        existing(door.journal.catalog.version(name.machine, name.number or 0), ResourceNotFound(_MISSING))
     return names[0].machine, [(name.number or 0, weight) for name, weight in zip(names, weights, strict=True)]
