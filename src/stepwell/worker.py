@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from stepwell.asl.machine import Machine, parse_machine
+from stepwell.asl.outcome import Call
 from stepwell.asl.payload import Payload
 from stepwell.engine import advance as engine
 from stepwell.engine.changes import Changes, Invocation, Reply, Timer
@@ -182,10 +183,16 @@ class Worker:
                 machine = machine_within(machine, self._journal.runs.by_id(row.map_run).state) or machine
             self._machines[row.definition, row.machine] = machine
         execution = Execution(row.arn, row.machine, row.role, machine, self._random)
-        execution.knows = self._journal.catalog.has_activity
+        execution.refuses = self._refusal
         if ":express:" in row.arn:  # its ARN ends with something unique after the name
             execution.name = row.arn.split(":")[-2]
         return execution
+
+    def _refusal(self, call: Call) -> str | None:
+        if not is_activity(call.resource):
+            return self._hands.refusal(call.resource, call.arguments.value)
+        known = self._journal.catalog.has_activity(call.resource)
+        return None if known else f"The activity {call.resource} does not exist."
 
     def owns(self, number: int) -> bool:
         return number in self._owned

@@ -40,6 +40,51 @@ def test_a_request_is_over_once_the_child_has_started(sfn, ended):
     assert json.loads(sfn.describe_execution(executionArn=arn)["input"]) == {"a": 1}
 
 
+@pytest.mark.parametrize(
+    ("resource", "parameters", "told"),
+    [
+        (START, {"StateMachineArn": "a", "Arn": "b"}, 'The field "Arn" is not supported by Step Functions'),
+        (START, {"Input": 1}, "The field 'StateMachineArn' is required but was missing"),
+        ("arn:aws:states:::aws-sdk:sfn:stopExecution", {}, "The field 'ExecutionArn' is required but was missing"),
+        ("arn:aws:states:::lambda:invoke", {"Payload": 1}, "The field 'FunctionName' is required but was missing"),
+        (
+            "arn:aws:states:::lambda:invoke.waitForTaskToken",
+            {"FunctionName": "f", "TaskToken": "t"},
+            'The field "TaskToken" is not supported by Step Functions',
+        ),
+    ],
+)
+def test_a_call_that_could_not_be_made_is_not_announced(sfn, ended, resource, parameters, told):
+    state = {"Type": "Task", "Resource": resource, "Parameters": parameters, "End": True}
+    arn = make(sfn, f"unheard-{len(told)}-{len(resource)}", **state)
+    execution = sfn.start_execution(stateMachineArn=arn)["executionArn"]
+    end = ended(execution)
+    text = json.dumps(parameters, separators=(",", ":"))
+    assert (end["error"], end["cause"]) == (
+        "States.Runtime",
+        "An error occurred while executing the state 'S' (entered at the event id #2). "
+        f"The Parameters '{text}' could not be used to start the Task: [{told}]",
+    )
+    assert types(sfn, execution) == ["ExecutionStarted", "TaskStateEntered", "ExecutionFailed"]
+
+
+def test_a_state_by_itself_makes_no_such_call_either(sfn):
+    state = {"Type": "Task", "Resource": START, "Parameters": {"Input": 1}, "End": True}
+    tried = sfn.test_state(definition=json.dumps(state), roleArn=ROLE)
+    told = "The Parameters '{\"Input\":1}' could not be used to start the Task: "
+    assert (tried["error"], told in tried["cause"]) == ("States.Runtime", True)
+    assert tried["cause"].startswith("An error occurred while executing the state 'StateName' ")
+
+
+def test_the_answer_of_an_optimised_integration_tells_of_its_request(sfn, ended):
+    child = make(sfn, "headed", Type="Pass", End=True)
+    output = json.loads(ended(parent(sfn, "heading", "", child))["output"])
+    headers = output["SdkHttpMetadata"]["HttpHeaders"]
+    assert headers.keys() == {"connection", "Content-Length", "Content-Type", "Date", "x-amzn-RequestId"}
+    assert output["SdkHttpMetadata"]["AllHttpHeaders"] == {name: [value] for name, value in headers.items()}
+    assert output["SdkResponseMetadata"] == {"RequestId": headers["x-amzn-RequestId"]}
+
+
 @pytest.mark.proves("Resource.sync")
 def test_sync_hands_on_the_childs_end_as_text_and_sync_2_as_json(sfn, ended):
     child = make(sfn, "answering", Type="Pass", Result={"b": 2}, End=True)

@@ -128,6 +128,11 @@ TYPES = "[Task, Pass, Choice, Wait, Succeed, Fail, Parallel, Map]"
             "The resource provided f is not recognized. The value is not a valid resource ARN, or the resource is not"
             " available in this region. at /States/A/Resource",
         ),
+        (
+            {**TASK, "Resource": "arn:aws:states:::aws-sdk:glue:startJobRun.sync"},  # the SDK's have no .sync
+            "The resource provided arn:aws:states:::aws-sdk:glue:startJobRun.sync is not recognized. The value is not"
+            " a valid resource ARN, or the resource is not available in this region. at /States/A/Resource",
+        ),
         ({**TASK, "TimeoutSeconds": 0}, "Value must be between 1 and 99999999 at /States/A/TimeoutSeconds"),
         (
             {**TASK, "TimeoutSeconds": 5, "TimeoutSecondsPath": "$.t"},

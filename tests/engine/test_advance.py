@@ -225,6 +225,15 @@ def test_an_evaluation_that_fails_names_the_state_and_where_it_was_entered():
     assert (drive.x.error, (drive.x.cause or "").startswith(prefix)) == ("States.Runtime", True)
 
 
+def test_a_call_that_is_refused_beforehand_is_not_announced():
+    drive = Drive(machine(A={"Type": "Wait", "Seconds": 1, "Next": "B"}, B=task()))
+    drive.x.refuses = lambda call: f"{call.resource} is out of order."
+    drive.until_due()
+    told = "An error occurred while executing the state 'B' (entered at the event id #4). "
+    assert (drive.x.error, drive.x.cause) == ("States.Runtime", f"{told}{LAMBDA} is out of order.")
+    assert "LambdaFunctionScheduled" not in drive.types()
+
+
 def test_a_result_above_the_limit_is_a_failure_of_the_task():
     drive = Drive(machine(A=task())).answer("x" * 300_000)
     assert drive.x.error == "States.DataLimitExceeded"

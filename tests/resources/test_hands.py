@@ -100,6 +100,21 @@ def test_a_job_of_a_kind_that_is_not_waited_for_says_so_before_it_begins(run: Ru
     assert (step.error, ".sync" in (step.cause or "")) == ("States.Runtime", True)
 
 
+def test_a_token_against_repetition_need_not_be_given(hands: Hands) -> None:
+    needed = {"applicationId": "a", "executionRoleArn": "r"}
+    given = {name[:1].upper() + name[1:]: value for name, value in needed.items()}
+    assert hands.refusal("arn:aws:states:::emr-serverless:startJobRun", given) is None
+    assert "ApplicationId" in (hands.refusal("arn:aws:states:::emr-serverless:startJobRun", {}) or "")
+
+
+def test_a_function_that_there_is_not_is_told_by_its_arn_however_it_was_named(run: Run) -> None:
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:nope"
+    for name in ("nope", "123456789012:function:nope", arn):
+        step = run("lambda:invoke", {"FunctionName": name})[-1]
+        assert step.error == "Lambda.ResourceNotFoundException"
+        assert (step.cause or "").startswith(f"Function not found: {arn} (Service: AWSLambda; Status Code: 404;")
+
+
 def test_a_value_where_the_api_wants_text_is_sent_as_json(run: Run) -> None:
     queue = said(run("aws-sdk:sqs:createQueue", {"QueueName": uuid.uuid4().hex}))["QueueUrl"]
     said(run("sqs:sendMessage", {"QueueUrl": queue, "MessageBody": {"n": [1, None]}}))

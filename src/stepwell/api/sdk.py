@@ -11,6 +11,7 @@ class Shape:
     """A shape of `shapes.json`, looked at as botocore's are."""
 
     serialization: ClassVar[dict[str, Any]] = {}
+    metadata: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, name: str) -> None:
         self.type_name, self._facts = SHAPES[name]
@@ -18,6 +19,10 @@ class Shape:
     @property
     def members(self) -> dict[str, "Shape"]:
         return {name: Shape(shape) for name, shape in self._facts["members"].items()}
+
+    @property
+    def required_members(self) -> list[str]:
+        return list(self._facts["required"])
 
     @property
     def member(self) -> "Shape":
@@ -28,7 +33,7 @@ class Shape:
         return Shape(self._facts["value"])
 
 
-ANY = SimpleNamespace(type_name="any")  # of a request whose fields are named and made as the API has them
+ANY = SimpleNamespace(type_name="any", metadata={})  # of a request whose fields are named and made as the API has them
 
 
 def input_shape(action: str) -> Any:

@@ -49,4 +49,5 @@ def is_resource(arn: str) -> bool:
     parts = arn.split(":", 5)
     if parts[2:5] != ["states", "", ""]:
         return parts[0] == "arn"
-    return parts[5] in _KNOWN or (parts[5].startswith("aws-sdk:") and parts[5].count(":") == 2)
+    sdk = parts[5].startswith("aws-sdk:") and parts[5].count(":") == 2
+    return parts[5] in _KNOWN or (sdk and parts[5].partition(".")[2] in ("", "waitForTaskToken"))

@@ -17,7 +17,7 @@ from stepwell.api.validation import validate
 from stepwell.asl.outcome import Call
 from stepwell.asl.payload import Payload
 from stepwell.cli.turns import Leases
-from stepwell.errors import ConfigurationError
+from stepwell.errors import ConfigurationError, StatesError
 from stepwell.journal.journal import ExecutionRow, Journal
 from stepwell.journal.owners import Owner, is_alive
 from stepwell.pipeline.pipeline import Pipeline
@@ -156,6 +156,9 @@ class Engine:
 
     def _call(self, call: Call, seconds: float) -> tuple[Payload | None, str | None, str | None]:
         """What TestState asks of a resource."""
+        refusal = self.hands.refusal(call.resource, call.arguments.value)
+        if refusal is not None:
+            raise StatesError("States.Runtime", refusal)
         request, over = new_id(), threading.Event()
 
         def time_out() -> None:

@@ -316,12 +316,12 @@ def _end(changes: Changes, frame: Frame, output: Payload) -> None:
 
 def _call(changes: Changes, frame: Frame, call: Call) -> None:
     """Announce the call and its start at once: what was on its way when we died counts as lost."""
-    activity = is_activity(call.resource)
-    if activity and not changes.execution.knows(call.resource):
-        raise StatesError("States.Runtime", f"The activity {call.resource} does not exist.")
+    refusal = changes.execution.refuses(call)
+    if refusal is not None:
+        raise StatesError("States.Runtime", refusal)
     type_, payload, details = scheduled(call)
     number = changes.add(type_, frame, payload=payload, details=details)
-    if not activity:
+    if not is_activity(call.resource):
         stem, repeated = voice(call.resource)
         changes.add(f"{stem}Started", frame, details=repeated)
     _time(changes, frame)

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from stepwell.asl.machine import Machine, State
+from stepwell.asl.outcome import Call
 from stepwell.asl.payload import Payload
 from stepwell.engine.events import HEARTBEAT, RETRY, TOLD, Event
 from stepwell.engine.frames import (
@@ -53,7 +54,7 @@ class Execution:
         self.frames: dict[int, Frame] = {0: self.root}
         self.forks: dict[int, Frame] = {}  # by the id of the event that opened them
         self.ready: deque[Frame] = deque()
-        self.knows: Callable[[str], bool] = lambda activity: True  # whether there is such an activity
+        self.refuses: Callable[[Call], str | None] = lambda call: None  # why a call cannot even be announced
 
     def apply(self, event: Event) -> None:
         """Let one event change the execution; events come in order."""

@@ -22,6 +22,8 @@ class Shape(Protocol):
 
     type_name: str
     members: Any
+    required_members: Any
+    metadata: Any
     member: Any
     value: Any
     serialization: Any
@@ -43,12 +45,12 @@ def class_name(service_id: str) -> str:
 
 
 def request(shape: Shape | None, value: Any, name: Name) -> Any:
-    """A state's JSON as the API takes it. Raises ServiceError for a field that it does not have."""
+    """A state's JSON as the API takes it. Raises ServiceError for a field that it does not have, or needs."""
     if shape is None:
         return {}
     kind = shape.type_name
     if kind == "structure" and isinstance(value, dict):
-        return {key: request(shape.members[key], item, name) for key, item in _members(shape, value, name)}
+        return {key: request(shape.members[key], item, name) for key, item in _members(shape, value, name).items()}
     if kind == "list" and isinstance(value, list):
         return [request(shape.member, item, name) for item in value]
     if kind == "map" and isinstance(value, dict):
@@ -59,13 +61,19 @@ def request(shape: Shape | None, value: Any, name: Name) -> Any:
     return value.encode() if kind == "blob" else value
 
 
-def _members(shape: Shape, value: dict[str, Any], name: Name) -> list[tuple[str, Any]]:
-    """What is null counts as not given."""
+def _members(shape: Shape, value: dict[str, Any], name: Name) -> dict[str, Any]:
+    """What is null counts as not given; a token against repetition is made up where none is given."""
     known = {name(member): member for member in shape.members} | {upper(member): member for member in shape.members}
-    for key in value:
-        if key not in known:
-            raise ServiceError("ValidationException", f'The field "{key}" is not supported by Step Functions', http=0)
-    return [(known[key], item) for key, item in value.items() if item is not None]
+    given = {known[key]: item for key, item in value.items() if key in known and item is not None}
+    wrong = [f'The field "{key}" is not supported by Step Functions' for key in value if key not in known]
+    wrong += [
+        f"The field '{name(member)}' is required but was missing"
+        for member in shape.required_members
+        if member not in given and "idempotencyToken" not in shape.members[member].metadata
+    ]
+    if wrong:
+        raise ServiceError("ValidationException", ", ".join(wrong), http=0)
+    return given
 
 
 def answer(shape: Shape | None, value: Any, name: Name, moment: Callable[[datetime], Any]) -> Any:

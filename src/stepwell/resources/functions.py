@@ -6,6 +6,8 @@ from pathlib import Path
 from stepwell.errors import ResourceNotFoundException
 from stepwell.resources.function import Function, FunctionProcess, Response
 
+HERE = "arn:aws:lambda:us-east-1:123456789012:function:"
+
 
 class Functions:
     """Used from many threads: one thread an invocation. `logs` is the folder of all log streams."""
@@ -35,10 +37,11 @@ class Functions:
             process.close()
 
     def arn_of(self, function: str, qualifier: str | None = None) -> str:
-        """The ARN under which a function is registered, of its name or an ARN."""
+        """The ARN under which a function is registered, of its name, the end of its ARN or all of it."""
         if not function.startswith("arn:"):
-            named = (f.arn for f in list(self._known.values()) if f.name == function and f.version == "$LATEST")
-            function = next(named, function)
+            name = function.rpartition("function:")[2]
+            named = (f.arn for f in list(self._known.values()) if f.name == name and f.version == "$LATEST")
+            function = next(named, HERE + name)
         return function if qualifier in (None, "$LATEST") else f"{function}:{qualifier}"
 
     def warm(self, arn: str) -> None:

@@ -89,6 +89,18 @@ class Hands:
             waiting.cancelled = True
             waiting.set()
 
+    def refusal(self, resource: str, arguments: Any) -> str | None:
+        """Why a call cannot even be announced: a field that its action does not have, or needs."""
+        if resource.startswith("arn:aws:lambda:"):
+            return None
+        try:
+            integrations.check(self.call, integration(resource), arguments)
+        except ServiceError as error:
+            return f"The Parameters '{dumps(arguments)}' could not be used to start the Task: [{error.message}]"
+        except StepwellError:  # who calls it says so
+            pass
+        return None
+
     def lost(self, resource: str) -> Failure | None:
         """What a call has come to whose outcome nobody knows; None: it is made again."""
         if is_function(resource):

@@ -5,9 +5,12 @@ histories of AWS are where the texts are from.
 """
 
 import json
+import time
 from collections.abc import Callable
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from stepwell.errors import ConfigurationError, ServiceError, StepwellError
 from stepwell.resources import casing
@@ -33,6 +36,11 @@ _OPTIMISED = {
     "sqs": ("SQS", "AmazonSQS"),
     "states": ("StepFunctions", "AWSStepFunctions"),
 }
+_ANY = SimpleNamespace(type_name="any", metadata={})
+_INVOKED = ("ClientContext", "FunctionName", "InvocationType", "LogType", "Payload", "Qualifier")
+_INVOCATION = SimpleNamespace(
+    type_name="structure", members=dict.fromkeys(_INVOKED, _ANY), required_members=["FunctionName"]
+)
 _OWN_IDS = {"sfn": "SFN", "lambda": "Lambda"}
 
 
@@ -67,15 +75,21 @@ def integration(resource: str) -> Integration:
     return Integration(service, action, pattern, sdk)
 
 
+def check(call: Services, to: Integration, parameters: Any) -> None:
+    """Raises ServiceError, which `http` 0 marks, for parameters with which the service would not even be asked."""
+    asked = _INVOCATION if to.key == "lambda:invoke" and not to.sdk else call.shapes(to.service, to.action)[0]
+    casing.request(asked, parameters, casing.java if to.sdk else upper)
+
+
 def ask(call: Services, to: Integration, parameters: Any) -> Json:
     """Call the service with a state's parameters; its answer as the state sees it. Raises StepwellError."""
     name = casing.java if to.sdk else upper
     moment: Callable[[datetime], Any] = casing.iso if to.sdk else casing.milliseconds
     asked, answered = call.shapes(to.service, to.action)
     answer = call(to.service, to.action, casing.request(asked, parameters, name))
-    told = answer.pop("ResponseMetadata", {})
+    told = answer.pop("ResponseMetadata", None)
     shown: Json = casing.answer(answered, answer, name, moment)
-    return shown if to.sdk else {**shown, **_metadata(told)}
+    return shown if to.sdk else {**shown, **_metadata(told or _own(shown))}
 
 
 def failure(call: Services, to: Integration, error: StepwellError, request: str) -> Failure:
@@ -113,6 +127,17 @@ def dumps(value: Any) -> str:
 
 
 _HEADERS = {name.lower(): name for name in ("Content-Length", "Content-Type", "Date", "Server", "x-amzn-RequestId")}
+
+
+def _own(shown: Json) -> Json:
+    """What an answer of this machine's own services would have come with from AWS's."""
+    request = str(uuid4())
+    length, date = str(len(dumps(shown))), time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
+    kind = {"Content-Type": "application/x-amz-json-1.0", "Content-Length": length}
+    return {
+        "HTTPHeaders": {"connection": "keep-alive", "Date": date, "x-amzn-RequestId": request, **kind},
+        "RequestId": request,
+    }
 
 
 def _metadata(told: Json) -> Json:
