@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from stepwell.cli.local import Engine
+from stepwell.resources.casing import answer, iso, java, request
 from stepwell.resources.functions import Functions
 from stepwell.resources.hands import Hands, Step, Work
 from stepwell.resources.jobs import job, jobs
@@ -105,6 +106,16 @@ def test_a_token_against_repetition_need_not_be_given(hands: Hands) -> None:
     given = {name[:1].upper() + name[1:]: value for name, value in needed.items()}
     assert hands.refusal("arn:aws:states:::emr-serverless:startJobRun", given) is None
     assert "ApplicationId" in (hands.refusal("arn:aws:states:::emr-serverless:startJobRun", {}) or "")
+
+
+def test_a_field_that_takes_any_json_is_handed_on_as_it_is() -> None:
+    operation = service_model("bedrockruntime").operation_model("Converse")
+    told = {"top_k": 5, "Nested": [None, {"a": 1}]}
+    wanted = {"ModelId": "m", "AdditionalModelRequestFields": told}
+    asked = request(operation.input_shape, wanted, java)
+    assert asked == {"modelId": "m", "additionalModelRequestFields": told}
+    shown = answer(operation.output_shape, {"additionalModelResponseFields": told}, java, iso)
+    assert shown == {"AdditionalModelResponseFields": told}
 
 
 def test_a_function_that_there_is_not_is_told_by_its_arn_however_it_was_named(run: Run) -> None:

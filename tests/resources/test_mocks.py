@@ -47,6 +47,7 @@ def test_a_field_that_the_service_would_not_answer_is_refused(resource, result, 
         ("arn:aws:states:::lambda:invoke", {"Payload": {"a": [1]}}),
         ("arn:aws:states:::states:startExecution.sync:2", {"Output": {"a": 1}}),
         ("arn:aws:states:::aws-sdk:rds:createDBCluster", {"DBCluster": 1}),
+        ("arn:aws:states:::aws-sdk:bedrockruntime:converse", {"AdditionalModelResponseFields": {"any": ["JSON"]}}),
         ("arn:aws:states:::bedrock:invokeModel", 1),
         ("arn:aws:states:::sqs:sendMessage.waitForTaskToken", {"MessageId": 1}),
         ("arn:aws:states:::http:invoke", 1),
@@ -55,6 +56,13 @@ def test_a_field_that_the_service_would_not_answer_is_refused(resource, result, 
 )
 def test_what_no_model_speaks_of_is_let_through(resource, result):
     check_mock(resource, result, strict=False)
+
+
+@pytest.mark.parametrize("result", [1, [], None, "text"])
+def test_a_service_answers_with_an_object(result):
+    with pytest.raises(ValidationException) as refusal:
+        check_mock(f"arn:aws:states:::{EVENTS}", result, strict=False)
+    assert refusal.value.message == "Mocked result must be a JSON object."
 
 
 def test_only_a_strict_mock_needs_what_the_service_always_answers():

@@ -40,7 +40,9 @@ def read_mock(door: Door, state: State, request: Request) -> Mock | None:
     if state.type not in _MOCKED:
         raise ValidationException(f"State type '{state.type}' is not supported when a mock is specified")
     if "errorOutput" in mock:
-        ended = Mock(None, mock["errorOutput"].get("error"), mock["errorOutput"].get("cause"))
+        if "error" not in mock["errorOutput"]:
+            raise ValidationException("A test mock's errorOutput must have an error.")
+        ended = Mock(None, mock["errorOutput"]["error"], mock["errorOutput"].get("cause"))
     else:
         ended = Mock(_result(door, state, mock))
     data = configuration.get("mapItemReaderData")

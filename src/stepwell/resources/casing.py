@@ -44,10 +44,17 @@ def class_name(service_id: str) -> str:
     return "".join(word.capitalize() for word in re.split(r"[^A-Za-z0-9]+", words))
 
 
+def free(shape: Any) -> bool:
+    """Whether any JSON will do: a document type, which botocore calls a structure without members."""
+    return bool(getattr(shape, "is_document_type", False))
+
+
 def request(shape: Shape | None, value: Any, name: Name) -> Any:
     """A state's JSON as the API takes it. Raises ServiceError for a field that it does not have, or needs."""
     if shape is None:
         return {}
+    if free(shape):
+        return value
     kind = shape.type_name
     if kind == "structure" and isinstance(value, dict):
         return {key: request(shape.members[key], item, name) for key, item in _members(shape, value, name).items()}
@@ -78,6 +85,8 @@ def _members(shape: Shape, value: dict[str, Any], name: Name) -> dict[str, Any]:
 
 def answer(shape: Shape | None, value: Any, name: Name, moment: Callable[[datetime], Any]) -> Any:
     """An API's answer as the state sees it; without a model, every object has the API's names."""
+    if shape is not None and free(shape):
+        return value
     if isinstance(value, datetime):
         return moment(value)
     if isinstance(value, list):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from stepwell.errors import ConfigurationError, ValidationException
-from stepwell.resources.casing import Name, java
+from stepwell.resources.casing import Name, free, java
 from stepwell.resources.integrations import Integration, integration
 from stepwell.resources.jobs import jobs
 from stepwell.resources.services import service_model, upper
@@ -39,8 +39,10 @@ def check_mock(resource: str, result: Any, strict: bool) -> None:
     shape = _result(to)
     if shape is None:
         return
+    if not isinstance(result, dict):
+        raise ValidationException("Mocked result must be a JSON object.")
     parsed = _PARSED.get(resource.removeprefix("arn:aws:states:::"), set())
-    checked = {key: value for key, value in result.items() if key not in parsed} if isinstance(result, dict) else result
+    checked = {key: value for key, value in result.items() if key not in parsed}
     for mistake in _mistakes(shape, checked, "", _Model(java if to.sdk else upper, strict)):
         raise ValidationException(f"Mock result schema validation error: {mistake}")
 
@@ -64,6 +66,8 @@ def _result(to: Integration) -> Any:
 
 def _mistakes(shape: Any, value: Any, field: str, model: _Model) -> Iterator[str]:
     """What is wrong with the value of a field and with what is inside of it."""
+    if free(shape):
+        return
     kind: str = shape.type_name
     types, called = _TYPES[kind]
     if type(value) not in types:
