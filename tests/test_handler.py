@@ -13,7 +13,7 @@ import pytest
 
 from stepwell import errors
 from stepwell.etl.connection import close_all
-from stepwell.handler import handler
+from stepwell.handler import handler, lambda_handler
 
 PIPELINE = """\
 import os
@@ -410,3 +410,16 @@ def test_on_aws_a_run_holds_the_lease_of_its_window_from_the_first_task_to_the_l
     handler(of_run("insert", "other", window="2026-06-29"))
     handler(of_run("copy", "night"))
     handler(of_run("validate_config", "day"))
+
+
+def test_on_aws_the_log_tells_run_task_lane_and_retry_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    context = {"Execution": {"Id": "arn:aws:states:eu-west-1:1:execution:visits:night"}, "State": {"RetryCount": 1}}
+    asked = {"action": "unknown", "context": context}
+    for more in ({}, {"phase": "lane", "lane": 0, "number": 3}):
+        with pytest.raises(errors.StepwellError):
+            lambda_handler(asked | more)
+    said = [
+        line.removeprefix("STEPWELL arn:aws:states:eu-west-1:1:execution:visits:night ")
+        for line in capsys.readouterr().out.splitlines()
+    ]
+    assert said == ["unknown retry 1", "unknown lane 0 retry 1"]

@@ -52,8 +52,10 @@ def lambda_handler(event: Any, context: Any = None) -> dict[str, Any]:
     """The same on AWS, where the log must tell which run an invocation belongs to: `stepwell logs` looks for it."""
     called = event.get("context") if isinstance(event, dict) else None
     if isinstance(called, dict) and isinstance(called.get("Execution"), dict):
-        state = called.get("State") or {}
-        print(f"STEPWELL {called['Execution'].get('Id')} {event.get('action')} retry {state.get('RetryCount', 0)}")
+        asked = " ".join(str(event[key]) for key in ("action", "phase", "lane") if key in event)
+        print(
+            f"STEPWELL {called['Execution'].get('Id')} {asked} retry {(called.get('State') or {}).get('RetryCount', 0)}"
+        )
     return handler(event, context)
 
 

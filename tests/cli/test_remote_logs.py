@@ -1,4 +1,7 @@
-"""`logs --on aws`: the function's log is in CloudWatch Logs, played by moto; the runs are a real `stepwell serve`'s."""
+"""What tasks print on AWS: their log is in CloudWatch Logs, played by moto; the runs are a real `stepwell serve`'s."""
+
+import json
+import time
 
 import pytest
 
@@ -28,7 +31,7 @@ def there(ran: Project, monkeypatch: pytest.MonkeyPatch):
 
 
 def invocation(run: dict, action: str, retry: int, *lines: str) -> list[str]:
-    """What Lambda and the handler write of one invocation."""
+    """What Lambda and the handler write of one invocation; behind the action stand phase and lane, if any."""
     before = ["INIT_START Runtime Version: python:3.13", "START RequestId: 1 Version: $LATEST"]
     first = f"STEPWELL {run['executionArn']} {action} retry {retry}"
     return [*before, first, *lines, "END RequestId: 1", "REPORT RequestId: 1 Duration: 3.00 ms"]
@@ -58,3 +61,67 @@ def test_a_runs_lines_are_cut_out_of_streams_that_invocations_of_other_runs_shar
     refused = project.run("logs", "bad", "--task", "task_09", "--on", "aws")
     assert refused.returncode == 2
     assert "the run has no such log; it has called: task_01, task_02" in refused.stderr
+
+
+def test_the_lanes_of_a_task_in_chunks_are_told_apart(there):
+    project, sfn, logs = there
+    machine = "arn:aws:states:us-east-1:123456789012:stateMachine:coffee"
+    run = next(run for run in sfn.list_executions(stateMachineArn=machine)["executions"] if run["name"] == "bad")
+    since = int(run["startDate"].timestamp() * 1000)
+    first, second = (invocation(run, f"task_02 lane {lane}", 0, f"of lane {lane}") for lane in (0, 1))
+    logs.create_log_stream(logGroupName=GROUP, logStreamName="another")
+    for stream, lines in ((STREAM, first), ("another", second)):
+        events = [{"timestamp": since + at, "message": f"{line}\n"} for at, line in enumerate(lines)]
+        logs.put_log_events(logGroupName=GROUP, logStreamName=stream, logEvents=events)
+    said = project.said("logs", "bad", "--task", "task_02", "--on", "aws").splitlines()
+    assert [line.partition(", attempt")[0] for line in said] == [
+        "── task_02 lane 0",
+        "of lane 0",
+        "── task_02 lane 1",
+        "of lane 1",
+    ]
+
+
+def test_a_run_on_aws_is_told_as_json_lines_as_one_here_is(there):
+    project, _, logs = there
+    arn = "arn:aws:states:us-east-1:123456789012:execution:coffee:told"
+    now = int(time.time() * 1000) + 1000
+    run = {"executionArn": arn}
+    lines = [
+        *invocation(run, "validate_config", 0),
+        *invocation(run, "task_01", 0, "grinding for 9"),
+        *invocation(run, "task_02", 0, "brewing", "[ERROR] Empty: no more beans", "Traceback (most recent call last):"),
+        *invocation(run, "task_02", 1, "brewing"),
+    ]
+    events = [{"timestamp": now, "message": f"{line}\n"} for line in lines]
+    logs.put_log_events(logGroupName=GROUP, logStreamName=STREAM, logEvents=events)
+    words = ["--input", '{"cups": 9}', "--log-format", "json"]
+    there = project.run("run", "--name", "told", *words, "--on", "aws")
+    assert there.returncode == 1
+    here = project.run("run", "--name", "here", *words)
+    told, same = ([json.loads(line) for line in done.stdout.splitlines()] for done in (there, here))
+    assert [line["message"] for line in told if line["event"] == "log"] == [
+        "grinding for 9",
+        "brewing",
+        "Traceback (most recent call last):",
+        "brewing",
+    ]
+    told, same = ([line for line in lines if line["event"] != "log"] for lines in (told, same))
+    assert [(line["event"], line.keys()) for line in told] == [(line["event"], line.keys()) for line in same]
+    clock = {"time", "run", "execution", "seconds", "again_in", "started", "ended", "tasks", "resume"}
+    assert [{key: line[key] for key in line.keys() - clock} for line in told] == [
+        {key: line[key] for key in line.keys() - clock} for line in same
+    ]
+    retried = next(line for line in told if line["event"] == "task_retry")
+    assert retried["again_in"] >= 1
+    assert told[-1]["resume"] == "stepwell resume told --on aws"
+
+
+def test_a_log_that_cannot_be_read_is_said_and_the_run_is_watched_on(there):
+    project, _, logs = there
+    logs.delete_log_group(logGroupName=GROUP)
+    told = [json.loads(line) for line in project.said("run", "--log-format", "json", "--on", "aws").splitlines()]
+    (said,) = [line for line in told if line["event"] == "log"]
+    assert said["level"] == "warning"
+    assert "the function's log cannot be read: " in said["message"]
+    assert told[-1]["event"] == "run_succeeded"

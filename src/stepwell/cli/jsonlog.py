@@ -9,15 +9,15 @@ from stepwell.cli.terminal import Terminal
 from stepwell.engine.events import Event
 
 
-class JsonLog(Live):
-    """`time`, `level`, `event`, `pipeline`, `run`, and what belongs to the event."""
+class JsonLines:
+    """`time`, `level`, `event`, `pipeline`, `run`, and what belongs to the event. A failure is "name: message"."""
 
     def __init__(self, terminal: Terminal, pipeline: str, run: str) -> None:
-        super().__init__(terminal, 0)
+        self._terminal = terminal
         self._about = {"pipeline": pipeline, "run": run}
 
-    def write(self, event: str, at: float | None = None, level: str = "info", **fields: Any) -> None:
-        when = datetime.now(UTC) if at is None else datetime.fromtimestamp(at / 1000, UTC)
+    def write(self, event: str, at: datetime | None = None, level: str = "info", **fields: Any) -> None:
+        when = (at or datetime.now(UTC)).astimezone(UTC)
         head = {"time": when.isoformat(timespec="milliseconds"), "level": level, "event": event}
         told = {key: value for key, value in fields.items() if value is not None}
         self._terminal.line(json.dumps(head | self._about | told, ensure_ascii=False, default=str))
@@ -25,10 +25,35 @@ class JsonLog(Live):
     def said(self, line: str) -> None:
         self.write("log", message=line)
 
+    def done(self, at: datetime, task: str, attempts: int, seconds: float, rows: int | None) -> None:
+        self.write("task_succeeded", at, task=task, attempts=attempts or None, seconds=seconds, rows=rows)
+
+    def failed(self, at: datetime, task: str, attempts: int, seconds: float, failure: str | None) -> None:
+        told = {"task": task, "attempts": attempts or None, "seconds": seconds}
+        self.write("task_failed", at, "error", **told, **_failure(failure or "stopped"))
+
+    def again(self, at: datetime, task: str, attempt: int, phase: str | None, wait: float, failure: str) -> None:
+        told = {"task": task, "attempt": attempt, "phase": phase} | _failure(failure)
+        self.write("task_retry", at, "warning", **told, again_in=round(max(0.0, wait), 3))
+
     def end(self, run: dict[str, Any]) -> None:
         good = run["status"] == "SUCCEEDED"
         told = {key: value for key, value in run.items() if key not in self._about}
         self.write("run_succeeded" if good else "run_failed", level="info" if good else "error", **told)
+
+
+class JsonLog(Live):
+    """The same of a run on this machine, from its events."""
+
+    def __init__(self, terminal: Terminal, lines: JsonLines) -> None:
+        super().__init__(terminal, 0)
+        self._lines = lines
+
+    def said(self, line: str) -> None:
+        self._lines.said(line)
+
+    def end(self, run: dict[str, Any]) -> None:
+        self._lines.end(run)
 
     def tick(self) -> None:
         pass
@@ -37,31 +62,22 @@ class JsonLog(Live):
         pass
 
     def _tell_end(self, running: Running, event: Event) -> None:
-        good = running.receipt is not None
-        name, _, message = (running.error or "").partition(": ")
-        self.write(
-            "task_succeeded" if good else "task_failed",
-            at=event.time,
-            level="info" if good else "error",
-            task=running.task,
-            attempts=running.attempt or None,
-            seconds=(event.time - running.since) / 1000,
-            rows=(running.receipt or {}).get("rows"),
-            error=None if good else name or "stopped",
-            message=None if good else message or None,
-        )
+        told = _moment(event), running.task, running.attempt, (event.time - running.since) / 1000
+        if running.receipt is not None:
+            self._lines.done(*told, running.receipt.get("rows"))
+        else:
+            self._lines.failed(*told, running.error)
 
     def _tell_retry(self, running: Running, event: Event) -> None:
-        name, _, message = (running.error or "").partition(": ")
-        due = (event.details or {})["due"]
-        self.write(
-            "task_retry",
-            at=event.time,
-            level="warning",
-            task=running.task,
-            attempt=running.attempt,
-            phase=running.phase,
-            error=name,
-            message=message or None,
-            again_in=round(max(0.0, due - event.time / 1000), 3),
-        )
+        wait = (event.details or {})["due"] - event.time / 1000
+        told = running.task, running.attempt, running.phase, wait, running.error or ""
+        self._lines.again(_moment(event), *told)
+
+
+def _failure(text: str) -> dict[str, str | None]:
+    name, _, message = text.partition(": ")
+    return {"error": name, "message": message or None}
+
+
+def _moment(event: Event) -> datetime:
+    return datetime.fromtimestamp(event.time / 1000, UTC)

@@ -81,11 +81,11 @@ def _view(engine: Engine, terminal: Terminal, arn: str, options: Namespace, resu
     definition = engine.client.describe_state_machine_for_execution(executionArn=arn)["definition"]
     pipeline = execution["stateMachineArn"].rpartition(":")[2]
     if options.log_format == "json":
-        from stepwell.cli.jsonlog import JsonLog
+        from stepwell.cli.jsonlog import JsonLines, JsonLog
 
-        log = JsonLog(terminal, pipeline, run_of(execution))
-        log.write("run_resumed" if resumed else "run_started", execution=execution["name"])
-        return log
+        lines = JsonLines(terminal, pipeline, run_of(execution))
+        lines.write("run_resumed" if resumed else "run_started", execution=execution["name"])
+        return JsonLog(terminal, lines)
     verb = "goes on as" if resumed else "runs as"
     where = " on the embedded PostgreSQL" if engine.embedded else ""
     terminal.line(f"{terminal.bold(pipeline)} {verb} {terminal.cyan(execution['name'])}{where}")
