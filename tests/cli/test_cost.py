@@ -42,6 +42,18 @@ def test_after_a_run_it_is_what_was_used_with_its_retries(ran: Any) -> None:
     assert "Step Functions: https://aws.amazon.com/step-functions/pricing/" in explained
 
 
+def test_a_run_that_was_resumed_tells_the_times_of_all_its_executions(project: Any) -> None:
+    assert project.run("run", "--name", "night", "--input", '{"cups": 6}').returncode == 1
+    text = (project.folder / "pipeline.py").read_text()
+    project.write("pipeline.py", text.replace("> 5", "> 6"))
+    project.said("resume", "night")
+    told = project.json("cost", "--json")
+    assert told["runs_read"] == ["night-2"]
+    tasks = {task["task"]: (task["invocations"], task["rows"]) for task in told["tasks"]}
+    assert tasks == {"validate_config": (1, 0), "task_01": (1, 6), "task_02": (1, 0), "between tasks": (0, None)}
+    assert "not known" not in project.said("cost")
+
+
 def test_old_prices_are_warned_of_and_a_file_gives_others(project: Any) -> None:
     own = {"date": "2025-01-31", "regions": {"mars-1": {"transition": "1"}}}
     project.write("own.json", json.dumps(own))

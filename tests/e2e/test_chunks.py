@@ -123,6 +123,22 @@ def test_a_run_that_failed_in_chunks_is_resumed_as_a_whole_or_done_again_from_a_
     assert EXPECTED in visits.python("data.py", "verify").stdout
 
 
+def test_a_missing_index_is_told_once_with_the_lines_that_miss_it(visits: Project) -> None:
+    cut(visits)
+    visits("run", "--only", "task_01")
+    indexes = "pg_index where indrelid = 'staging.visits'::regclass and not indisprimary"
+    ((index,),) = visits.sql(f"select indexrelid::regclass::text from {indexes}")
+    visits.sql(f"drop index {index}")
+    told = (
+        r'has no index on \("visit_date", "person"\): .* whole table, in line \d+ of sql/task_02.sql. Make one: CREATE'
+    )
+    shown = visits("plan", "task_02")
+    assert len(re.findall(told, shown.stdout)) == 1
+    assert (shown.stdout + shown.stderr).count("index") == 1
+    said = visits("run", "--from", "task_02").stdout
+    assert len(re.findall(told, said)) == said.count("index") == 1
+
+
 def test_sql_that_is_not_safe_in_chunks_is_refused_before_anything_is_done(visits: Project) -> None:
     cut(visits)
     (visits.folder / "sql" / "task_02.sql").write_text(

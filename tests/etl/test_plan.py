@@ -241,7 +241,7 @@ def test_without_an_index_the_command_that_makes_one_is_told(database: str) -> N
         admin.execute("create index on item (a, (b + 0))")
     table, plan, _ = planned(database, ("a", "b"), 100)
     assert table.by_index is None
-    assert 'CREATE INDEX ON item ("a", "b");' in (table.advice or "")
+    assert 'CREATE INDEX ON item ("a", "b");' in table.advice()[0]
     assert len(plan.bounded) == 10
     must_hold(database, ("a", "b"), 100, exact=False)
 

@@ -81,9 +81,34 @@ def expected(source: "Side", pipeline: str, before: str | None = None) -> tuple[
     names = []
     for execution in islice(recent(source, pipeline, before), RECENT):
         names.append(execution["name"])
-        for task, given in given_of(*shares_of(source, execution)).items():
+        for task, given in _taken(source, execution).items():
             found.setdefault(task, []).append(given)
     return {task: _middle(givens) for task, givens in found.items()}, names
+
+
+def _taken(source: "Side", execution: dict[str, Any]) -> dict[str, Given]:
+    """What the tasks of a run have taken, also those that it had done before it was resumed."""
+    found: dict[str, Given] = {}
+    for each in [*_before(source, execution), execution]:
+        found |= given_of(*shares_of(source, each))
+    return found
+
+
+def _before(source: "Side", execution: dict[str, Any]) -> list[dict[str, Any]]:
+    """The earlier executions of the same run, the oldest first."""
+    from stepwell.operate.paging import items
+    from stepwell.operate.runs import run_of
+
+    client, arn = source.client, execution["executionArn"]
+    run = run_of(client.describe_execution(executionArn=arn))
+    if run == execution["name"]:
+        return []
+    own = f"{arn.rpartition(':')[0]}:{run}"
+    listed = (each["executionArn"] for each in items(client.list_executions, "executions"))
+    named = (each for each in listed if each == own or each.startswith(f"{own}-"))
+    next((each for each in named if each == arn), None)  # the newest come first
+    told = (client.describe_execution(executionArn=each) for each in named)
+    return [each for each in told if run_of(each) == run][::-1]
 
 
 def _middle(givens: list[Given]) -> Given:

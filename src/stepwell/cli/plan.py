@@ -65,8 +65,9 @@ def _lines(terminal: "Terminal", plan: dict[str, Any]) -> Iterator[str]:
     if plan["chunks"] >= 100:
         yield f"             98 of 100 have {balance['p1']} to {balance['p99']}"
     yield f"  lanes      {plan['lanes']}"
-    yield f"  index      {plan['index'] or terminal.yellow('none')}"
-    for text in filter(None, (plan["advice"], *plan["findings"])):
+    if plan["index"]:  # else that is one of the findings
+        yield f"  index      {plan['index']}"
+    for text in plan["findings"]:
         yield f"  {terminal.yellow('!')} {text}"
     if plan["oversized"]:
         yield f"\n  cannot be cut smaller: {plan['oversized'][0]}"

@@ -249,8 +249,6 @@ def _tell_cut(job: Job, table: Table, cut: Plan) -> None:
     print(
         f"{len(cut.chunks):,} chunks of {table.name} by {by}: {cut.rows:,} rows, at most {largest:,} in one", flush=True
     )
-    if table.advice:
-        print(table.advice, flush=True)
     for number in cut.oversized[:5]:
         print(f"cannot be cut smaller: {described(cut.chunks[number - 1])}", flush=True)
 

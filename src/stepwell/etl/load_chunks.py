@@ -4,7 +4,7 @@ The table is in the target's schema and belongs to one run. Each lot reads the q
 snapshot of its own, and writes them in the transaction that turns its chunks to done.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from stepwell.etl.fence import Key as Fence
 from stepwell.etl.lane import Work
 from stepwell.etl.ledger import Lot, runs_of
 from stepwell.etl.options import Options
-from stepwell.etl.plan import Plan, Table
+from stepwell.etl.plan import Plan, Table, say
 from stepwell.etl.plan import find_table as find_cut
 from stepwell.etl.query import HereQuery, ThereQuery, opened, reading
 from stepwell.etl.ranges import Key
@@ -58,11 +58,13 @@ class ChunkedLoad(NamedTuple):
         found = find_cut(connection, table, by)
         return found._replace(key=found.key._replace(nullable=tuple(True for _ in by)))
 
-    def freeze(self, connection: TaskConnection, _: Plan) -> dict[str, Any]:
+    def freeze(self, connection: TaskConnection, _: Plan, tell: Callable[[str], None] = say) -> dict[str, Any]:
         """What the lanes need to know. ConfigurationError for a query that does not fit the table, or has no key."""
         found = find_table(connection, self.into)
         with reading(connection, self.source) as there:
             table = self.find(there, self.table, self.by)
+        for advice in table.advice():
+            tell(advice)
         with opened(connection, self.script, self.params, self.source) as rows:
             self._must_have_key(table, rows)
             fit = Fit(dict(rows.columns), {})

@@ -5,6 +5,7 @@ which index to make: not for the plan's sake, but because every chunk would read
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
@@ -44,6 +45,7 @@ _WALK = """
 select set_config(name, $1, true) from unnest(
   '{enable_seqscan, enable_sort, enable_incremental_sort, enable_bitmapscan, enable_gathermerge}'::text[]) name
 """
+say = partial(print, flush=True)  # into the log, at once
 _AHEAD = 33  # rows that a step looks at behind its bound: mostly enough to see that key's end
 
 
@@ -64,16 +66,15 @@ class Table(NamedTuple):
     by_index: str | None
     partitioned: bool = False
 
-    @property
-    def advice(self) -> str | None:
-        """What to do about a missing index."""
+    def advice(self, where: str = "") -> list[str]:
+        """What to do about a missing index; `where`: the statements that would use it."""
         if self.by_index is not None:
-            return None
+            return []
         columns = ", ".join(map(quoted, self.key.columns))
-        return (
-            f"{self.name} has no index on ({columns}): each chunk will read the whole table. "
+        return [
+            f"{self.name} has no index on ({columns}): each chunk will read the whole table{where}. "
             f"Make one: CREATE INDEX ON {self.name} ({columns});"
-        )
+        ]
 
 
 class Plan(NamedTuple):

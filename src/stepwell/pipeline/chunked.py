@@ -1,6 +1,6 @@
 """What one invocation of a task in chunks does: the phase that it asks for, with the task's own SQL or Python."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from stepwell.errors import NotChunkSafe
@@ -9,7 +9,7 @@ from stepwell.etl.connection import TaskConnection
 from stepwell.etl.fence import Key
 from stepwell.etl.lane import Work
 from stepwell.etl.ledger import Lot
-from stepwell.etl.plan import Plan, find_table
+from stepwell.etl.plan import Plan, Table, find_table, say
 from stepwell.etl.ranges import Key as Columns
 from stepwell.pipeline.chunks import Chunk, Chunks
 from stepwell.pipeline.context import TaskContext
@@ -80,41 +80,48 @@ def _of_load(task: LoadTask, job: chunked.Job) -> chunked.Job:
 
 
 def frozen(
-    task: Task, chunks: Chunks, connection: TaskConnection, plan: Plan, params: dict[str, Any]
+    task: Task,
+    chunks: Chunks,
+    connection: TaskConnection,
+    plan: Plan,
+    params: dict[str, Any],
+    tell: Callable[[str], None] = say,
 ) -> dict[str, Any]:
     """What the lanes run: the narrowed statements of an SQL task; a Python task only needs to know its key.
 
-    Raises NotChunkSafe for SQL that could give something else in chunks, by proof or by PostgreSQL's own plans.
+    What will be slow is told. Raises NotChunkSafe for SQL that could give something else in chunks, by proof or by
+    PostgreSQL's own plans.
     """
+    table = find_table(connection, chunks.table, chunks.by)
     if not isinstance(task, SqlTask):
-        return {"key": find_table(connection, chunks.table, chunks.by).key._asdict()}
+        for advice in table.advice():
+            tell(advice)
+        return {"key": table.key._asdict()}
     import json
 
-    from stepwell.etl.narrow import narrow
+    from stepwell.etl.narrow import Narrowed, narrow, witness
 
     task.script().check(params)
     narrowed = narrow(task.script(), chunks.table, chunks.by, connection, chunks.functions)
     for warning in narrowed.warnings:
-        print(warning, flush=True)
+        tell(warning)
     document: dict[str, Any] = json.loads(narrowed.to_json())
-    told = findings(task, document, connection, plan, params)
-    fatal = [f"{task.file}:{found.line}: {found.text}" for found in told if found.fatal]
+    found = witness(Narrowed.from_json(document), connection, [chunk.range for chunk in plan.bounded], params)
+    fatal = [f"{task.file}:{each.line}: {each.text}" for each in found if each.fatal]
     if fatal:
         raise NotChunkSafe("\n".join(fatal))
-    for found in told:
-        print(f"{task.file}:{found.line}: {found.text}", flush=True)
+    for text in _slow(task, table, found):
+        tell(text)
     return document
 
 
-def findings(
-    task: Task, document: dict[str, Any], connection: TaskConnection, plan: Plan, params: dict[str, Any]
-) -> "list[Finding]":
-    """What PostgreSQL's plans of an empty chunk, and of three of the plan's, say against the statements."""
-    if not isinstance(task, SqlTask):
-        return []
-    from stepwell.etl.narrow import Narrowed, witness
-
-    return witness(Narrowed.from_json(document), connection, [chunk.range for chunk in plan.bounded], params)
+def _slow(task: SqlTask, table: Table, found: "list[Finding]") -> Iterator[str]:
+    """A missing index is told once, with all the lines that miss it."""
+    lines = [str(each.line) for each in found if each.unindexed]
+    where = f", in line{'s' if len(lines) > 1 else ''} {', '.join(lines)} of {task.file}" if lines else ""
+    told = table.advice(where)
+    yield from told
+    yield from (f"{task.file}:{each.line}: {each.text}" for each in found if not (told and each.unindexed))
 
 
 def work_of(task: Task, document: dict[str, Any], params: dict[str, Any], context: TaskContext) -> Work:

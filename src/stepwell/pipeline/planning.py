@@ -13,12 +13,13 @@ from stepwell.etl.fence import explained, set_limits
 from stepwell.etl.ledger import described
 from stepwell.etl.plan import Chunk, Plan, Table, find_table, make_plan
 from stepwell.etl.ranges import predicate, quoted
-from stepwell.pipeline.chunked import InChunks, findings, frozen
+from stepwell.pipeline.chunked import InChunks, frozen
 from stepwell.pipeline.chunks import Chunks
 from stepwell.pipeline.context import TaskContext
 from stepwell.pipeline.task import LoadTask, SqlTask
 
 _LARGEST = 5  # keys that are told
+Freeze = Callable[..., dict[str, Any]]  # (connection, plan, tell)
 
 
 def shown(task: InChunks, chunks: Chunks, url: str, application: str, context: TaskContext) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def shown(task: InChunks, chunks: Chunks, url: str, application: str, context: T
 
 def _shown(task: InChunks, chunks: Chunks, connection: TaskConnection, context: TaskContext) -> dict[str, Any]:
     if not isinstance(task, LoadTask):
-        freeze = partial(frozen, task, chunks, params=context.params)
+        freeze: Freeze = partial(frozen, task, chunks, params=context.params)
         return _cut(task, chunks, connection, connection, find_table, freeze, context)
     load = task.in_chunks(Fence(context.pipeline, task.name, context.window), context.run, context.params)
     with load.at(connection) as there:
@@ -53,7 +54,7 @@ def _cut(
     connection: TaskConnection,
     there: TaskConnection,
     find: Callable[[TaskConnection, str, Sequence[str]], Table],
-    freeze: Callable[[TaskConnection, Plan], dict[str, Any]],
+    freeze: Freeze,
     context: TaskContext,
 ) -> dict[str, Any]:
     """`there` is the table that is cut; `connection` is to the database that the task writes to."""
@@ -61,7 +62,8 @@ def _cut(
     begun = time.perf_counter()
     plan = make_plan(there, table, chunks.rows)
     seconds = time.perf_counter() - begun
-    document = freeze(connection, plan)
+    told: list[str] = []
+    document = freeze(connection, plan, tell=told.append)
     bounded = plan.bounded
     three = dict.fromkeys(bounded[at] for at in (0, len(bounded) // 2, -1))
     return {
@@ -69,7 +71,7 @@ def _cut(
         "table": table.name,
         "by": list(chunks.by),
         "index": table.by_index,
-        "advice": table.advice,
+        "advice": next(iter(table.advice()), None),
         "wanted": chunks.rows,
         "lanes": min(chunks.parallel, len(plan.chunks)),
         "chunks": len(plan.chunks),
@@ -78,9 +80,7 @@ def _cut(
         "balance": _balance(plan),
         "oversized": [described(plan.chunks[number - 1]) for number in plan.oversized],
         "largest_keys": _largest_keys(there, table),
-        "findings": [
-            f"line {found.line}: {found.text}" for found in findings(task, document, connection, plan, context.params)
-        ],
+        "findings": told,
         "explained": [_explained(task, document, there, table, chunk, context.params) for chunk in three],
     }
 

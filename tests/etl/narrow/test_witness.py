@@ -67,9 +67,7 @@ def test_a_row_out_of_nothing_is_told(tables: TaskConnection) -> None:
 def test_a_missing_index_is_told(tables: TaskConnection) -> None:
     tables.execute("drop index v_key")
     told = told_of(tables, "insert into log select id, n from v;")
-    assert [(finding.fatal, finding.text) for finding in told] == [
-        (False, "a chunk reads all of v: create an index on (day, person)")
-    ]
+    assert told == [Finding(1, "a chunk reads all of v: create an index on (day, person)", False, unindexed=True)]
 
 
 def test_an_estimate_that_is_far_off_is_told(tables: TaskConnection) -> None:

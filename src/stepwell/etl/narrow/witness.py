@@ -54,11 +54,13 @@ Plan = dict[str, Any]
 
 
 class Finding(NamedTuple):
-    """`fatal`: the statement reads more than its chunk, and must not run in chunks. Else it will be slow."""
+    """`fatal`: the statement reads more than its chunk, and must not run in chunks. Else it will be slow; `unindexed`:
+    because it finds its chunk by no index."""
 
     line: int
     text: str
     fatal: bool
+    unindexed: bool = False
 
 
 def witness(
@@ -116,7 +118,7 @@ def _scans_of_range(
             continue
         if not _by_index(node):
             text = f"a chunk reads all of {narrowed.table}: create an index on ({key})"
-            yield Finding(statement.line, text, False)
+            yield Finding(statement.line, text, False, unindexed=True)
         elif (
             id(node) in whole
             and "Filter" not in node
