@@ -240,6 +240,17 @@ def test_a_result_above_the_limit_is_a_failure_of_the_task():
     assert "LambdaFunctionFailed" in drive.types()
 
 
+def test_an_error_that_makes_the_output_too_large_is_not_caught():
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "B", "ResultPath": "$.failure"}]
+    drive = Drive(machine(A=task(Catch=catch), B=task()), {"much": "x" * 260_000})
+    drive.answer(error="Bad", cause="y" * 5_000)
+    assert (drive.x.status, drive.x.error) == ("FAILED", "States.DataLimitExceeded")
+    assert drive.x.cause == (
+        "The state/task 'A' returned a result with a size exceeding the maximum number of bytes service limit."
+    )
+    assert drive.types()[-2:] == ["LambdaFunctionFailed", "ExecutionFailed"]
+
+
 def test_a_long_chain_is_cut_into_commits_between_states():
     """No commit grows without bound, and what a fold finds after any of them goes on to the same end."""
     names = [f"S{n}" for n in range(700)]

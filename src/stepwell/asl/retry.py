@@ -88,8 +88,8 @@ def caught(state: State, catcher: Catcher, raw: Payload, error: str | None, caus
     way, scope = catcher.way, scope.with_answer(error=output)
     variables = way.assign(raw, output, scope)
     placed = way.place(raw, output, scope)
-    if state.jsonata and placed is not raw:
-        check_size(placed, state.name)
+    if placed is not raw:
+        check_size(placed, state.name)  # it is the state's output
     return Go(placed, way.next, variables)
 
 
