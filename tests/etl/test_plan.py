@@ -101,8 +101,9 @@ def test_the_laws_hold_for_random_tables(database: str, seed: int) -> None:
         must_hold(database, tuple(names), size, exact=index is not None)
 
 
-def test_an_empty_table_is_one_open_chunk_and_one_for_nulls(database: str) -> None:
-    make(database, "a int", "select 1 where false", "a")
+@pytest.mark.parametrize("index", ["a", None])
+def test_an_empty_table_is_one_open_chunk_and_one_for_nulls(database: str, index: str | None) -> None:
+    make(database, "a int", "select 1 where false", index)
     plan, _ = must_hold(database, ("a",), 10)
     assert [(chunk.rows, chunk.range.null) for chunk in plan.chunks] == [(0, None), (0, 0)]
 
@@ -244,6 +245,13 @@ def test_without_an_index_the_command_that_makes_one_is_told(database: str) -> N
     assert 'CREATE INDEX ON item ("a", "b");' in table.advice()[0]
     assert len(plan.bounded) == 10
     must_hold(database, ("a", "b"), 100, exact=False)
+
+
+@pytest.mark.parametrize("name", ["n", "before", "total", "begins", "same_first", "keys", "of_key", "ahead"])
+@pytest.mark.parametrize("index", [None, "indexed"])
+def test_a_column_may_be_called_as_one_likes(database: str, name: str, index: str | None) -> None:
+    make(database, f"{name} int", "select i % 10 from generate_series(1, 1000) i", index and name)
+    assert len(planned(database, (name,), 100)[1].bounded) == 10
 
 
 def test_a_primary_key_and_a_longer_index_serve(database: str) -> None:

@@ -236,22 +236,25 @@ class _Planner:
     # By sorting all keys once
 
     def sort(self) -> list[Step]:
-        """A chunk begins with the first key behind each `size` rows, with a key that is too large, and behind it."""
+        """A chunk begins with the first key behind each `size` rows, with a key that is too large, and behind it.
+
+        What is reckoned is named so that no column of the key is called the same.
+        """
         query = f"""
             with keys as (
-              select {self._order}, count(*) as n from {self._table} where {self._whole} group by {self._order}
+              select {self._order}, count(*) as "#n" from {self._table} where {self._whole} group by {self._order}
             ), placed as (
-              select {self._order}, n, (sum(n) over (order by {self._order}) - n)::int8 as before,
-                (sum(n) over ())::int8 as total
+              select {self._order}, "#n", (sum("#n") over (order by {self._order}) - "#n")::int8 as "#before",
+                (sum("#n") over ())::int8 as "#total"
               from keys
             ), marked as (
-              select *, before = 0 or n > $1 or lag(n) over ordered > $1
-                or before / $1 <> lag(before / $1) over ordered as begins
+              select *, "#before" = 0 or "#n" > $1 or lag("#n") over ordered > $1
+                or "#before" / $1 <> lag("#before" / $1) over ordered as "#begins"
               from placed window ordered as (order by {self._order})
             )
-            select {self._texts}, same_first, before, total from (
-              select *, lag({self._names[0]}) over ordered = {self._names[0]} as same_first
-              from marked where begins window ordered as (order by {self._order}) order by {self._order}) bounds
+            select {self._texts}, "#same", "#before", "#total" from (
+              select *, lag({self._names[0]}) over ordered = {self._names[0]} as "#same"
+              from marked where "#begins" window ordered as (order by {self._order}) order by {self._order}) bounds
         """
         bounds: list[Values] = []
         befores: list[int] = []
@@ -259,11 +262,13 @@ class _Planner:
         for *values, same_first, before, total in _ask(self._connection, query, [self._size]):  # noqa: B007
             bounds.append((bounds[-1][0] if same_first else values[0], *values[1:]))
             befores.append(before)
+        if not bounds:
+            return _NOTHING
         ends: list[Values | None] = [*bounds[1:], None]
         starts: list[Values | None] = [None, *bounds[1:]]
         rows = [after - before for before, after in zip(befores, [*befores[1:], total], strict=True)]
         ranges = [Range(lo, hi, None, self._shape) for lo, hi in zip(starts, ends, strict=True)]
-        return list(zip(ranges, rows, strict=True)) or _NOTHING
+        return list(zip(ranges, rows, strict=True))
 
     # What no bounds can hold
 

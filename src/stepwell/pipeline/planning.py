@@ -96,8 +96,8 @@ def _balance(plan: Plan) -> dict[str, int]:
 def _largest_keys(connection: TaskConnection, table: Table) -> list[dict[str, Any]]:
     names = ", ".join(map(quoted, table.key.columns))
     texts = ", ".join(f"{quoted(name)}::text" for name in table.key.columns)
-    inner = f"select {names}, count(*) as n from {table.name} group by {names} order by n desc limit {_LARGEST}"
-    rows = connection.execute(f"select {texts}, n from ({inner}) largest")
+    inner = f"select {names}, count(*) from {table.name} group by {names} order by count(*) desc limit {_LARGEST}"
+    rows = connection.execute(f'select {texts}, "#n" from ({inner}) largest ({names}, "#n")')
     return [{"key": list(row[:-1]), "rows": row[-1]} for row in rows]
 
 
