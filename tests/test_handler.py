@@ -412,6 +412,32 @@ def test_on_aws_a_run_holds_the_lease_of_its_window_from_the_first_task_to_the_l
     handler(of_run("validate_config", "day"))
 
 
+def test_an_sql_error_in_python_is_told_with_its_place_in_the_project(
+    visits: Callable[[], list[tuple[str, int]]], folder: Path
+) -> None:
+    source = """
+import helper
+from stepwell import Chunks, Pipeline, env
+
+pipeline = Pipeline("p", database=env("DATABASE_URL"))
+
+
+@pipeline.task
+def plain(connection):
+    helper.divide(connection)
+
+
+@pipeline.task(chunks=Chunks("visit", by="n"))
+def parts(connection, chunk):
+    helper.divide(connection)
+"""
+    (folder / "pipeline.py").write_text(source)
+    (folder / "helper.py").write_text("def divide(connection):\n    connection.execute('select 1 / 0')\n")
+    for action in ("plain", "parts"):
+        with pytest.raises(errors.DataError, match=r"^helper.py:2: division by zero"):
+            handler({"action": action})
+
+
 def test_on_aws_the_log_tells_run_task_lane_and_retry_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     context = {"Execution": {"Id": "arn:aws:states:eu-west-1:1:execution:visits:night"}, "State": {"RetryCount": 1}}
     asked = {"action": "unknown", "context": context}

@@ -16,7 +16,7 @@ from stepwell.pipeline.invocation import Invocation
 from stepwell.pipeline.names import state_name
 from stepwell.pipeline.params import resolve
 from stepwell.pipeline.pipeline import Pipeline
-from stepwell.pipeline.places import of_error, without_ours
+from stepwell.pipeline.places import translated, without_ours
 from stepwell.pipeline.receipt import Meter
 from stepwell.pipeline.settings import value_of
 from stepwell.pipeline.task import LoadTask, PythonTask, SqlTask, Task, ValidateConfig, table_of
@@ -40,7 +40,7 @@ def handler(event: Any, context: Any = None) -> dict[str, Any]:
         folder = pipeline.folder
         return _answer(pipeline, event, context)
     except BaseException as error:
-        told = redacted_error(_translated(error, folder))
+        told = redacted_error(translated(error, folder))
         _forget_secrets(told)
         trace = without_ours(told.__traceback__)
         if told is error:
@@ -206,16 +206,6 @@ def _validate(
         connect(source, application).close()
     with lease(url, application) as connection:
         return work(connection, 1)
-
-
-def _translated(error: BaseException, folder: str) -> BaseException:
-    """What PostgreSQL's driver raised inside the user's code, under the name that Retry and Catch know it by."""
-    psycopg = sys.modules.get("psycopg")
-    if psycopg is None or not isinstance(error, psycopg.Error):
-        return error
-    from stepwell.etl.failure import explain
-
-    return explain(error, of_error(error, folder), None)
 
 
 def _forget_secrets(error: BaseException) -> None:

@@ -79,6 +79,12 @@ def test_a_timeout_has_no_cause_and_still_a_reason(history: Build) -> None:
     assert found.safe[0] == "Its transaction was rolled back."
 
 
+def test_a_place_in_a_traceback_is_relative_to_the_functions_code(history: Build) -> None:
+    said = '{"errorMessage": "no", "stackTrace": ["  File \\"/var/task/helper.py\\", line 3, in work\\n    raise"]}'
+    for code, where in (("/var/task", "helper.py:3"), ("/home/me", "/var/task/helper.py:3")):
+        assert card(story(history(failed("Busy", said, ""))), "run-1", code=code).where == where
+
+
 def test_what_no_task_has_caused_is_told_in_the_words_of_the_execution(history: Build) -> None:
     events = [
         ("ExecutionStarted", 0, {"input": "{}"}),

@@ -53,6 +53,7 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.code = os.getcwd()
         self.journal = Journal(folder)
         self.client = Client(Door(self.journal, ""))
 

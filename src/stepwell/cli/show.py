@@ -79,7 +79,8 @@ def _failure(source: side.Side, execution: Execution, status: str, told: "Story"
 
     if status in ("RUNNING", "INTERRUPTED", "SUCCEEDED", "PENDING_REDRIVE"):
         return None
-    return card(told, execution["name"], last_log(source, execution["executionArn"], told.failed), source.flags)
+    log = last_log(source, execution["executionArn"], told.failed)
+    return card(told, execution["name"], log, source.flags, source.code)
 
 
 def _print_json(events: list[dict[str, Any]]) -> None:

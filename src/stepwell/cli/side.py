@@ -18,10 +18,12 @@ LOCAL, AWS = "local", "aws"
 
 
 class Side(Protocol):
-    """`name` is local or aws; `flags` is what a command that is printed must have to look there too."""
+    """`name` is local or aws; `flags` is what a command that is printed must have to look there too; `code` is the
+    folder of the function, to which places in it are relative."""
 
     name: str
     flags: str
+    code: str
 
     @property
     def client(self) -> Any:
@@ -44,6 +46,7 @@ class OnAws:
     """A pipeline's state machine on AWS."""
 
     name = AWS
+    code = "/var/task"
 
     def __init__(self, machine: "Machine", flags: str) -> None:
         self.machine = machine

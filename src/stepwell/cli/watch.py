@@ -61,7 +61,7 @@ def watch(engine: Engine, arn: str, pipeline: Pipeline, options: Namespace, resu
             view.close()
     execution = engine.client.describe_execution(executionArn=arn)
     told = story(all_events(engine.client, arn))
-    failure = _failure(engine, execution, told)
+    failure = _failure(engine, execution, told, pipeline.folder)
     run = summary(execution, told, failure)
     if options.json:
         print(json.dumps(run, default=str))
@@ -94,10 +94,11 @@ def _view(engine: Engine, terminal: Terminal, arn: str, options: Namespace, resu
     return Live(terminal, max(map(len, actions_of(json.loads(definition)))), far)
 
 
-def _failure(engine: Engine, execution: dict[str, Any], told: Story) -> Card | None:
+def _failure(engine: Engine, execution: dict[str, Any], told: Story, folder: str) -> Card | None:
     if execution["status"] == "SUCCEEDED":
         return None
-    return card(told, execution["name"], last_log(engine, execution["executionArn"], told.failed))
+    log = last_log(engine, execution["executionArn"], told.failed)
+    return card(told, execution["name"], log, code=folder)
 
 
 def _conclude(terminal: Terminal, execution: dict[str, Any], failure: Card | None, project: Path) -> None:

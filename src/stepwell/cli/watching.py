@@ -37,6 +37,7 @@ def local_source() -> Iterator[Source]:
                 resume=hands.resume,
                 stop=hands.stop,
                 schedule=_schedule,
+                code=reader.code,
             )
         finally:
             progress.close()

@@ -74,10 +74,10 @@ class Card(NamedTuple):
         return [self.what, *(f"  {name:<6} {text}".rstrip() for name, text in told)]
 
 
-def card(story: Story, run: str, log: Sequence[str] = (), flags: str = "") -> Card:
+def card(story: Story, run: str, log: Sequence[str] = (), flags: str = "", code: str = "/var/task") -> Card:
     """The card of the run called `run`, which has ended without success.
 
-    `log` is what its last attempt printed, `flags` what commands need to find the run.
+    `log` is what its last attempt printed, `flags` what commands need to find the run, `code` its function's folder.
     """
     visit = story.failed
     attempt = visit.attempts[-1] if story.status == FAILED and visit and visit.broke_off() and visit.attempts else None
@@ -92,7 +92,7 @@ def card(story: Story, run: str, log: Sequence[str] = (), flags: str = "") -> Ca
         kind=kind_of(error),
         error=error,
         message=message,
-        where=_where(cause or ""),
+        where=_where(cause or "", code),
         attempts=attempt.number if attempt else 0,
         safe=_safe(story, visit, cause if attempt else None, error),
         command=(told.command if told else f"stepwell resume {run}") + flags,
@@ -138,14 +138,14 @@ def _headline(story: Story, visit: Visit | None, run: str) -> str:
     return f"The run {run} {what}" + (f" while {where} was under way" if where else "")
 
 
-def _where(cause: str) -> str | None:
+def _where(cause: str, code: str) -> str | None:
     """`file:line` as the message has it, else the last line of the user's own code in Lambda's traceback."""
     told = _PLACE.search(message_of(cause))
     if told:
         return told.group(1)
     traced = _TRACE_LINE.findall(cause.replace('\\"', '"'))
     users = [line for line in traced if not _LIBRARY.search(line[0])]
-    return f"{users[-1][0]}:{users[-1][1]}" if users else None
+    return f"{users[-1][0].removeprefix(f'{code}/')}:{users[-1][1]}" if users else None
 
 
 def _safe(story: Story, visit: Visit | None, raw: str | None, error: str) -> list[str]:

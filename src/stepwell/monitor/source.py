@@ -15,7 +15,7 @@ class Source(NamedTuple):
     the call printed which an event of the execution announced; None where nobody knows. `resume(execution, task)`
     answers the ARN of the execution that goes on; both verbs raise StepwellError with what to tell the user.
     `place` is where the executions are, `region` the one whose prices count, `suffix` what commands need to find them,
-    `threads` how many may ask at once.
+    `threads` how many may ask at once, `code` the folder of the functions' code.
     """
 
     client: Any
@@ -29,3 +29,4 @@ class Source(NamedTuple):
     suffix: str = ""
     region: str = "us-east-1"
     threads: int = 1
+    code: str = "/var/task"

@@ -143,7 +143,7 @@ def card_of(source: Source, watched: Watched) -> Card | None:
         return None
     failed = watched.story.failed
     log = source.logs(watched.arn, failed.attempts[-1].event) if failed and failed.attempts else None
-    return card(watched.story, watched.execution["name"], log or (), source.suffix)
+    return card(watched.story, watched.execution["name"], log or (), source.suffix, source.code)
 
 
 def fragments(

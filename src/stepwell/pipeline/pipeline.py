@@ -171,7 +171,9 @@ class Pipeline:
 
         def add(function: Callable[..., Any]) -> PythonTask:
             own = name or _name_of(function)
-            return self._add(PythonTask(function, own, timeout, retry or Retry(), transaction, place), checks, chunks)
+            return self._add(
+                PythonTask(function, own, timeout, retry or Retry(), transaction, place, self.folder), checks, chunks
+            )
 
         return add if function is None else add(function)
 

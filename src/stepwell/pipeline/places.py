@@ -36,6 +36,16 @@ def of_error(error: BaseException, folder: str) -> str | None:
     return shown(*(users[-1:] or first)[0], folder) if users or first else None
 
 
+def translated(error: BaseException, folder: str) -> BaseException:
+    """What PostgreSQL's driver raised inside the user's code, under the name that Retry and Catch know it by."""
+    psycopg = sys.modules.get("psycopg")
+    if psycopg is None or not isinstance(error, psycopg.Error):
+        return error
+    from stepwell.etl.failure import explain
+
+    return explain(error, of_error(error, folder))
+
+
 def _is_users(file: str, folder: str) -> bool:
     return file.startswith(folder + os.sep) and not _is_installed(file)
 

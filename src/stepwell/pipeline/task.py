@@ -9,6 +9,7 @@ from stepwell.etl.options import Options
 from stepwell.etl.redact import redacted
 from stepwell.pipeline.context import TaskContext
 from stepwell.pipeline.names import VALIDATE
+from stepwell.pipeline.places import translated
 from stepwell.pipeline.settings import Setting, value_of
 from stepwell.pipeline.signature import CONNECTION, asked
 
@@ -176,6 +177,7 @@ class PythonTask:
         "__wrapped__",
         "_asked",
         "_asked_by_run",
+        "_folder",
         "checks",
         "chunks",
         "name",
@@ -187,13 +189,21 @@ class PythonTask:
     )
 
     def __init__(
-        self, function: Callable[..., Any], name: str, timeout: int, retry: Retry, transaction: bool, place: str
+        self,
+        function: Callable[..., Any],
+        name: str,
+        timeout: int,
+        retry: Retry,
+        transaction: bool,
+        place: str,
+        folder: str,
     ) -> None:
         self.name = name
         self.timeout = timeout
         self.retry = retry
         self.transaction = transaction
         self.place = place
+        self._folder = folder
         self.checks: tuple[Check, ...] = ()
         self.chunks: Chunks | None = None
         self.__wrapped__ = function
@@ -210,9 +220,15 @@ class PythonTask:
 
     def work(self, connection: Any, context: TaskContext, chunk: "Chunk | None" = None) -> dict[str, Any]:
         gifts = dict.fromkeys(CONNECTION, connection) | {"context": context, "chunk": chunk}
-        result = self.__wrapped__(**{name: gifts[name] for name in self._asked})
-        if self._asked_by_run is not None:
-            result = result.run(**{name: gifts[name] for name in self._asked_by_run})
+        try:
+            result = self.__wrapped__(**{name: gifts[name] for name in self._asked})
+            if self._asked_by_run is not None:
+                result = result.run(**{name: gifts[name] for name in self._asked_by_run})
+        except Exception as error:
+            told = translated(error, self._folder)
+            if told is error:
+                raise
+            raise told from error
         return self._told(result)
 
     def _told(self, result: Any) -> dict[str, Any]:
