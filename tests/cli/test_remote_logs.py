@@ -108,9 +108,9 @@ def test_a_run_on_aws_is_told_as_json_lines_as_one_here_is(there):
     ]
     told, same = ([line for line in lines if line["event"] != "log"] for lines in (told, same))
     assert [(line["event"], line.keys()) for line in told] == [(line["event"], line.keys()) for line in same]
-    clock = {"time", "run", "execution", "seconds", "again_in", "started", "ended", "tasks", "resume"}
-    assert [{key: line[key] for key in line.keys() - clock} for line in told] == [
-        {key: line[key] for key in line.keys() - clock} for line in same
+    own = {"time", "run", "execution", "seconds", "again_in", "started", "ended", "tasks", "resume", "where"}
+    assert [{key: line[key] for key in line.keys() - own} for line in told] == [
+        {key: line[key] for key in line.keys() - own} for line in same
     ]
     retried = next(line for line in told if line["event"] == "task_retry")
     assert retried["again_in"] >= 1

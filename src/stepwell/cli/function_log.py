@@ -6,6 +6,7 @@ from typing import Any
 
 from stepwell.operate.paging import items
 
+PAUSE = 2.0  # seconds between two looks: AWS gives the whole account 15 a second
 MARK = "STEPWELL "
 LATER = 900_000  # milliseconds that an invocation may go on after its run has ended
 _LATE = 60_000  # milliseconds that lines may come after younger ones of other streams

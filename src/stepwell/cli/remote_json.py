@@ -8,10 +8,9 @@ from itertools import pairwise
 from typing import Any
 
 from stepwell.cli import side
-from stepwell.cli.function_log import Call, FunctionLog
+from stepwell.cli.function_log import PAUSE, Call, FunctionLog
 from stepwell.cli.jsonlog import JsonLines
-from stepwell.cli.remote_watch import PAUSE, began
-from stepwell.cli.runs_of import pipeline_of
+from stepwell.cli.runs_of import began, pipeline_of
 from stepwell.cli.streams import Said
 from stepwell.cli.terminal import Terminal
 from stepwell.cli.watch import summary

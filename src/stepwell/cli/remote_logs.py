@@ -5,8 +5,7 @@ import time
 from argparse import Namespace
 
 from stepwell.cli import side
-from stepwell.cli.function_log import LATER, Call, FunctionLog
-from stepwell.cli.remote_watch import PAUSE
+from stepwell.cli.function_log import LATER, PAUSE, Call, FunctionLog
 from stepwell.cli.select import chosen
 from stepwell.cli.terminal import Terminal
 from stepwell.errors import UsageError

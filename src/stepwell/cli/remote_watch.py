@@ -8,19 +8,18 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, Protocol
 
 from stepwell.cli import side
+from stepwell.cli.function_log import PAUSE
 from stepwell.cli.live import notes
-from stepwell.cli.runs_of import pipeline_of, words
+from stepwell.cli.runs_of import began, pipeline_of, words
 from stepwell.cli.terminal import Terminal, duration
 from stepwell.cli.watch import summary
 from stepwell.insight.failure import Card, card
 from stepwell.insight.story import SUCCEEDED, Story, story
 from stepwell.operate.paging import items
 
-PAUSE = 2.0  # seconds between two looks: AWS gives the whole account 15 a second
 _SIGNS = {"SUCCEEDED": ("✓", "green"), "RUNNING": ("…", "cyan")}
 
 
@@ -48,12 +47,6 @@ def watched(there: side.OnAws, arn: str, options: Namespace, resumed: bool = Fal
     failure = None if execution["status"] == SUCCEEDED else card(told, execution["name"], flags=there.flags)
     view.end(execution, told, failure)
     return 0 if failure is None else 1
-
-
-def began(execution: dict[str, Any]) -> datetime:
-    """When it was started, or redriven last."""
-    moment: datetime = execution.get("redriveDate") or execution["startDate"]
-    return moment
 
 
 def _view(there: side.OnAws, execution: dict[str, Any], options: Namespace, resumed: bool) -> View:

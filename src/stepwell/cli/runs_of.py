@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 from stepwell.errors import UsageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from stepwell.cli.local import Reader
 
 INTERRUPTED = "INTERRUPTED"  # known on this machine alone
@@ -49,6 +51,12 @@ def all_events(client: Any, arn: str) -> list[dict[str, Any]]:
 
 def words(status: str) -> str:
     return status.lower().replace("_", " ")
+
+
+def began(execution: dict[str, Any]) -> "datetime":
+    """When it was started, or redriven last."""
+    moment: datetime = execution.get("redriveDate") or execution["startDate"]
+    return moment
 
 
 def pipeline_of(execution: dict[str, Any]) -> str:
