@@ -9,7 +9,7 @@ DAY = 86_400_000
 
 LATER = """
 insert into events (execution, time, {columns}) select ?1, time - ?2 + iif(id >= (select min(id) from events
-    where execution = ?3 and type = 'LambdaFunctionSucceeded' and payload like '%task_01%'), ?4, 0), {columns}
+    where execution = ?3 and type = 'LambdaFunctionSucceeded' and payload like '%' || ?5 || '%'), ?4, 0), {columns}
 from events where execution = ?3
 """
 
@@ -18,8 +18,8 @@ def columns_of(db: sqlite3.Connection, table: str, *but: str) -> str:
     return ", ".join(row[1] for row in db.execute(f"pragma table_info({table})") if row[1] not in but)
 
 
-def age(project: Any, nights: int, stretch: int) -> None:
-    """Of the folder's one run, copies for the nights before it, in which task_01 took longer night after night."""
+def age(project: Any, nights: int, stretch: int, task: str = "task_01") -> None:
+    """Of the folder's one run, copies for the nights before it, in which a task took longer night after night."""
     with closing(sqlite3.connect(project.folder / ".stepwell/journal.db")) as db, db:
         others = columns_of(db, "executions", "id", "arn", "started", "stopped")
         later = LATER.format(columns=columns_of(db, "events", "execution", "time", "sum"))
@@ -28,7 +28,7 @@ def age(project: Any, nights: int, stretch: int) -> None:
         for night in range(1, nights):
             values = (f"-{night}", night * DAY, first)
             row = db.execute(f"insert into executions (arn, started, stopped, {others}) {copy}", values).lastrowid
-            db.execute(later, (row, night * DAY, first, (nights - night) * stretch))
+            db.execute(later, (row, night * DAY, first, (nights - night) * stretch, task))
 
 
 @pytest.fixture

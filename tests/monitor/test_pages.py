@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.cli.test_forecast import age
 from tests.gate import close_gate, open_gate
 from tests.monitor.conftest import Monitor, Project
 from tests.until import until
@@ -129,6 +130,23 @@ def test_everything_that_is_shown_has_an_address(coffee: Project, monitor: Start
     expect(page.locator(".runs tbody tr")).to_have_count(1)
     page.goto(f"{url}/runs/coffee/bad?tab=events&q=FunctionFailed")
     expect(page.locator(".events > li")).to_have_count(2)
+
+
+def test_a_pipeline_says_when_a_task_outgrows_its_limits(coffee: Project, monitor: Start, page: Page) -> None:
+    coffee.write("beans", "")
+    coffee.said("run", "--name", "first")
+    seen = monitor(coffee)
+    page.goto(f"{seen.url}/pipelines/coffee")
+    outlook = page.get_by_role("region", name="When its tasks outgrow their limits")
+    expect(outlook).to_contain_text("runs of 10 different days are needed, there are 1.")
+    age(coffee, 31, 10_000, "grind")
+    page.reload()
+    line = next(line for line in coffee.said("forecast").splitlines() if line.startswith("grind "))
+    now, growth, limit, reached = re.split(r"  +", line)[2:6]
+    expect(outlook.get_by_role("row").nth(1)).to_contain_text(re.compile(".*".join((now, limit, reached))))
+    expect(page.locator(".triggers")).to_contain_text(
+        f"grind takes {now}, {growth} a week: it reaches {limit} on {reached}"
+    )
 
 
 def test_the_list_is_filtered_while_one_types(coffee: Project, monitor: Start, page: Page) -> None:

@@ -20,7 +20,7 @@ from stepwell.errors import UsageError
 
 if TYPE_CHECKING:
     from stepwell.cli.side import Side
-    from stepwell.insight.forecast import Forecast, Observation
+    from stepwell.insight.forecast import Forecast, History
     from stepwell.pipeline.pipeline import Pipeline
 
 
@@ -43,7 +43,7 @@ def main(options: Namespace) -> int:
     pipeline = find_pipeline(options.target)
     if options.diff is not None:
         pipeline.action(options.diff)
-    forecasts = list(_forecasts(pipeline, _history(pipeline, options)))
+    forecasts = forecasts_of(pipeline, _history(pipeline, options))
     if options.diff is not None:
         return _print_diff(pipeline, options.diff, forecasts)
     if options.json:
@@ -62,21 +62,16 @@ def main(options: Namespace) -> int:
     return 0
 
 
-def _history(pipeline: "Pipeline", options: Namespace) -> "dict[str, list[Observation]]":
-    """By task, the oldest first."""
+def _history(pipeline: "Pipeline", options: Namespace) -> "History":
     from stepwell.cli.runs_of import has_runs
-    from stepwell.insight.forecast import observed
+    from stepwell.insight.forecast import history_of, observed
 
     if options.on == side.LOCAL:
         side.refuse_for_local(options)
         if not has_runs():
             return {}
-    found: dict[str, list[Observation]] = {}
     with side.opened(options) as source:
-        for told in _stories(source, pipeline.name, options.runs):
-            for task, observation in observed(told).items():
-                found.setdefault(task, []).append(observation)
-    return {task: sorted(each, key=lambda one: one.day) for task, each in found.items()}
+        return history_of(map(observed, _stories(source, pipeline.name, options.runs)))
 
 
 def _stories(source: "Side", pipeline: str, limit: int) -> Iterator[Any]:
@@ -90,16 +85,19 @@ def _stories(source: "Side", pipeline: str, limit: int) -> Iterator[Any]:
         yield story(all_events(source.client, execution["executionArn"]))
 
 
-def _forecasts(pipeline: "Pipeline", history: "dict[str, list[Observation]]") -> "Iterator[Forecast]":
+def forecasts_of(pipeline: "Pipeline", history: "History") -> "list[Forecast]":
     from stepwell.insight.forecast import forecast
     from stepwell.pipeline.names import VALIDATE
     from stepwell.pipeline.task import LoadTask
 
+    found = []
     for task in pipeline.tasks:
         if task.name != VALIDATE:
             deadline = None if task.chunks is None else float(task.chunks.deadline)
             # A load is one COPY: hundreds of thousands of rows a second, which only its time can limit.
-            yield forecast(task.name, history.get(task.name, []), deadline, by_rows=not isinstance(task, LoadTask))
+            by_rows = not isinstance(task, LoadTask)
+            found.append(forecast(task.name, history.get(task.name, []), deadline, by_rows))
+    return found
 
 
 # What to do

@@ -9,12 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
+from stepwell.cli.forecast import forecasts_of
 from stepwell.cli.local import Reader, home, progress_url
 from stepwell.cli.streams import lines_of
 from stepwell.errors import StepwellError, UsageError
+from stepwell.insight.forecast import Forecast, History, by_time
 from stepwell.monitor.source import Execution, Source
 from stepwell.operate.resume import latest_of_run
 from stepwell.pipeline.find import find_pipeline
+from stepwell.pipeline.pipeline import Pipeline
 from stepwell.progress import open_progress
 
 _PATIENCE = 15  # seconds until a command that was started must have begun its run, or have failed
@@ -37,6 +40,7 @@ def local_source() -> Iterator[Source]:
                 resume=hands.resume,
                 stop=hands.stop,
                 schedule=_schedule,
+                forecast=forecast_of,
                 code=reader.code,
             )
         finally:
@@ -44,13 +48,25 @@ def local_source() -> Iterator[Source]:
 
 
 def _schedule(pipeline: str) -> str | None:
-    """When the pipeline in this folder runs by itself; None for another, or where it cannot be read just now."""
+    """When the pipeline in this folder runs by itself."""
+    found = _here(pipeline)
+    when = None if found is None else found.schedule
+    return None if when is None else f"{when.expression} {when.timezone}"
+
+
+def forecast_of(pipeline: str, history: History) -> list[Forecast]:
+    """As the command tells it; of a pipeline that is not in this folder what is known without it."""
+    found = _here(pipeline)
+    return by_time(history) if found is None else forecasts_of(found, history)
+
+
+def _here(pipeline: str) -> Pipeline | None:
+    """The pipeline in this folder; None where it is another, or cannot be read just now."""
     try:
         found = find_pipeline()
     except StepwellError:
         return None
-    when = found.schedule if found.name == pipeline else None
-    return None if when is None else f"{when.expression} {when.timezone}"
+    return found if found.name == pipeline else None
 
 
 class _Hands:

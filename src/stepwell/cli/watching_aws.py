@@ -8,6 +8,7 @@ from typing import Any
 
 from stepwell.aws.machine import Machine
 from stepwell.cli import side
+from stepwell.cli.watching import forecast_of
 from stepwell.errors import StepwellError
 from stepwell.monitor.source import Execution, Source
 from stepwell.operate.resume import Redrive, plan
@@ -34,6 +35,7 @@ def aws_source(options: Namespace) -> Iterator[Source]:
             logs=lambda _arn, _event: None,
             resume=lambda execution, task: _resume(client, execution, task),
             stop=lambda execution: _stop(client, execution),
+            forecast=forecast_of,
             suffix=side.flags(options),
             region=session.region,
             threads=_THREADS,

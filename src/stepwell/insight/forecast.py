@@ -4,7 +4,7 @@ Three things say that a task should be cut into chunks: it takes more than 12 of
 than 50,000 rows, or it runs into its timeout.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from stepwell.insight.story import SUCCEEDED, TIMED_OUT, Story
 from stepwell.insight.trend import Trend, trend
 
 MINUTES_12, ROWS_50_000 = 720.0, 50_000.0
+VALIDATE = "validate_config"
 HORIZON = 365  # days: what is further away is not told
 RECENT = 30  # runs in which a timeout counts
 TIMEOUTS = ("States.Timeout", "Sandbox.Timedout", "DeadlineExceeded")
@@ -22,13 +23,17 @@ TOO_LITTLE, STEADY, GROWS, OVER = "too little history", "steady", "grows", "over
 
 
 class Observation(NamedTuple):
-    """What a task did in one run: seconds of its successful attempt, None if it had none."""
+    """What a task did in one run: seconds of its successful attempt, None if it had none; `whole`: not in chunks."""
 
     day: date
     seconds: float | None
     rows: int | None
     timeouts: int = 0
     retries: int = 0
+    whole: bool = True
+
+
+History = Mapping[str, Sequence[Observation]]  # by task, the oldest first
 
 
 class Outlook(NamedTuple):
@@ -85,8 +90,18 @@ def observed(told: Story) -> dict[str, Observation]:
             visit.rows,
             sum(attempt.outcome == TIMED_OUT or attempt.error in TIMEOUTS for attempt in attempts),
             sum(each.retries for each in inside),
+            visit.type != "Parallel",
         )
     return found
+
+
+def history_of(runs: Iterable[Mapping[str, Observation]]) -> History:
+    """What was observed of each run, by task."""
+    found: dict[str, list[Observation]] = {}
+    for run in runs:
+        for task, observation in run.items():
+            found.setdefault(task, []).append(observation)
+    return {task: sorted(each, key=lambda one: one.day) for task, each in found.items()}
 
 
 def forecast(task: str, runs: Sequence[Observation], deadline: float | None = None, by_rows: bool = True) -> Forecast:
@@ -97,6 +112,12 @@ def forecast(task: str, runs: Sequence[Observation], deadline: float | None = No
     recent = runs[-RECENT:]
     timeouts = sum(run.timeouts > 0 for run in recent)
     return Forecast(task, len(runs), outlooks, timeouts, sum(run.retries for run in runs))
+
+
+def by_time(history: History) -> list[Forecast]:
+    """Of tasks of which no more is known: neither the deadline of one in chunks, nor which are loads."""
+    whole = {task: runs for task, runs in history.items() if task != VALIDATE and runs[-1].whole}
+    return [forecast(task, runs, by_rows=False) for task, runs in whole.items()]
 
 
 def outlook(task: str, measure: str, limit: float, values: Sequence[tuple[date, float]]) -> Outlook:

@@ -3,9 +3,12 @@
 import math
 import statistics
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from stepwell.insight.story import story
+from stepwell.insight.forecast import VALIDATE, Forecast, Observation, history_of, observed
+from stepwell.insight.outlook import row, timeouts, too_little
+from stepwell.insight.story import Story, story
 from stepwell.insight.words import count, duration
 from stepwell.monitor.runs import Run
 from stepwell.monitor.source import Source
@@ -13,21 +16,20 @@ from stepwell.operate.paging import items
 
 RUNS = 40
 SLOW, LIMIT = 720, 900  # seconds: when a task should be cut into chunks, and when Lambda ends it
-MANY = 50_000  # rows of a task from which chunks pay
+LOOK = 200  # runs that a forecast looks at, as that of the command does
 HIGH, WIDE = 120, 640
+_LEAST = 2  # of a bar's height, so that it is seen
 _BOTTOM, _TOP = 0.01, 1800  # seconds that the logarithmic axis spans
 
 
 class Point(NamedTuple):
-    """One task in one run; `whole`: not in chunks, so that the limits concern it."""
+    """One task in one run."""
 
     run: str
     task: str
     status: str
     seconds: float
     rows: int | None
-    whole: bool
-    timed_out: bool
 
 
 class Chart(NamedTuple):
@@ -47,23 +49,26 @@ class History:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._known: dict[tuple[str, int], list[Point]] = {}
+        self._known: dict[tuple[str, int], tuple[list[Point], dict[str, Observation]]] = {}
 
-    def points(self, run: Run) -> list[Point]:
+    def of(self, runs: list[Run]) -> list[tuple[list[Point], dict[str, Observation]]]:
+        """Most of reading is waiting for an answer, where that comes from far."""
+        with ThreadPoolExecutor(self._source.threads) as threads:
+            return list(threads.map(self._of, runs))
+
+    def _of(self, run: Run) -> tuple[list[Point], dict[str, Observation]]:
         key = (run.arn, run.redrives)
         if key not in self._known:
-            self._known[key] = list(self._read(run))
+            history = self._source.client.get_execution_history
+            told = story(items(history, "events", executionArn=run.arn, maxResults=1000))
+            self._known[key] = list(_points(run, told)), observed(told)
         return self._known[key]
 
-    def _read(self, run: Run) -> Iterator[Point]:
-        history = self._source.client.get_execution_history
-        told = story(items(history, "events", executionArn=run.arn, maxResults=1000))
-        for visit in told.tasks:
-            if visit.task and visit.task != "validate_config" and visit.seconds is not None:
-                timed_out = any(a.outcome == "TIMED_OUT" or a.error == "DeadlineExceeded" for a in visit.attempts)
-                yield Point(
-                    run.name, visit.task, visit.status, visit.seconds, visit.rows, visit.type == "Task", timed_out
-                )
+
+def _points(run: Run, told: Story) -> Iterator[Point]:
+    for visit in told.tasks:
+        if visit.task and visit.task != VALIDATE and visit.seconds is not None:
+            yield Point(run.name, visit.task, visit.status, visit.seconds, visit.rows)
 
 
 def charts(points: list[Point], runs: list[Run]) -> list[Chart]:
@@ -87,7 +92,7 @@ def _chart(task: str, points: list[Point], at: dict[str, int], places: int) -> C
 
 def _y(seconds: float) -> float:
     part = math.log(max(seconds, _BOTTOM) / _BOTTOM) / math.log(_TOP / _BOTTOM)
-    return round(HIGH * (1 - min(1, part)), 1)
+    return round(min(HIGH - _LEAST, HIGH * (1 - min(1, part))), 1)
 
 
 def _told(point: Point) -> str:
@@ -95,23 +100,20 @@ def _told(point: Point) -> str:
     return f"{point.run}: {duration(point.seconds)}{rows}, {point.status.lower().replace('_', ' ')}"
 
 
-def triggers(points: list[Point]) -> list[str]:
-    """Why a task should be cut into chunks, where the last runs say so."""
+def triggers(forecasts: list[Forecast]) -> list[str]:
+    """Why a task should be cut into chunks; also where the last run alone says so."""
     told = []
-    for task in dict.fromkeys(point.task for point in points):
-        whole = [point for point in points if point.task == task and point.whole][:10]
-        slow = sum(point.seconds > SLOW for point in whole)
-        if slow >= 2 and slow * 2 >= len(whole):
-            told.append(
-                f"{task} took more than 12 minutes in {slow} of its last {len(whole)} runs: Lambda ends it at 15."
-            )
-        many = max((point.rows or 0 for point in whole), default=0)
-        if many > MANY:
-            told.append(
-                f"{task} changes {count(many)} rows in one transaction: with chunks it would not lose them all."
-            )
-        if out := sum(point.timed_out for point in whole):
-            told.append(f"{task} ran into its timeout in {out} of its last {len(whole)} runs.")
+    for each in forecasts:
+        for outlook in each.outlooks:
+            if not outlook.is_due and (outlook.level or 0) <= outlook.limit:
+                continue
+            task, measure, now, growth, limit, reached, between = row(outlook)
+            now = f"{task} takes {now}" if measure == "time" else f"{task} works on {now} rows"
+            if outlook.reached is None:
+                told.append(f"{now}, which is over {limit}.")
+            else:
+                told.append(f"{now}, {growth} a week: it reaches {limit} on {reached} (95 %: between {between}).")
+        told += [f"{text}." for text in [timeouts(each)] if text]
     return told
 
 
@@ -125,8 +127,10 @@ def pipeline_page(source: Source, history: History, machine: dict[str, Any], run
     arn = machine["stateMachineArn"]
     definition = source.client.describe_state_machine(stateMachineArn=arn)["definition"]
     parsed = json.loads(definition)
-    over = [run for run in runs if run.ended is not None][:RUNS]
-    points = [point for run in over for point in history.points(run)]
+    ended = [run for run in runs if run.ended is not None][:LOOK]
+    known, over = history.of(ended), ended[:RUNS]
+    points = [point for found, _ in known[:RUNS] for point in found]
+    forecasts = source.forecast(machine["name"], history_of(observations for _, observations in known))
     seconds = [run.seconds for run in over if run.seconds is not None and run.status == "SUCCEEDED"]
     return {
         "name": machine["name"],
@@ -139,7 +143,9 @@ def pipeline_page(source: Source, history: History, machine: dict[str, Any], run
         "definition": definition,
         "graph": svg(layout(parsed)),
         "charts": charts(points, over),
-        "triggers": triggers(points),
+        "triggers": triggers(forecasts),
+        "too_little": too_little(forecasts),
+        "outlooks": [(row(o), o.is_due) for each in forecasts for o in each.outlooks if o.level is not None],
         "newest": runs[:10],
         "suffix": source.suffix,
     }

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from stepwell.insight.forecast import Forecast, History, by_time
 from stepwell.progress import Progress
 
 Execution = dict[str, Any]  # as DescribeExecution answers it
@@ -14,6 +15,7 @@ class Source(NamedTuple):
     `status` is AWS's own, or INTERRUPTED where the process that drove an execution has died. `logs` are the lines that
     the call printed which an event of the execution announced; None where nobody knows. `resume(execution, task)`
     answers the ARN of the execution that goes on; both verbs raise StepwellError with what to tell the user.
+    `schedule` and `forecast` are of the pipeline of this name.
     `place` is where the executions are, `region` the one whose prices count, `suffix` what commands need to find them,
     `threads` how many may ask at once, `code` the folder of the functions' code.
     """
@@ -26,6 +28,7 @@ class Source(NamedTuple):
     resume: Callable[[Execution, str | None], str]
     stop: Callable[[Execution], None]
     schedule: Callable[[str], str | None] = lambda _: None
+    forecast: Callable[[str, History], list[Forecast]] = lambda _, history: by_time(history)
     suffix: str = ""
     region: str = "us-east-1"
     threads: int = 1
