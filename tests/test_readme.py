@@ -30,6 +30,17 @@ def test_the_pipeline_of_the_first_screen_runs(tmp_path: Path, database: str) ->
     assert "✓ task_02" in project("run").stdout
 
 
+def test_what_a_run_prints_of_its_tasks_is_what_is_shown(tmp_path: Path, database: str) -> None:
+    folder = tmp_path / "visits"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".stepwell", "__pycache__"))
+    project = Project(folder, database)
+    project.python("data.py", "generate")
+    shown, printed = (
+        re.findall(r"^  ✓ (\S+) .*?ms +(.*)$", text, re.MULTILINE) for text in (README, project("run").stdout)
+    )
+    assert printed == shown
+
+
 def test_the_first_code_is_within_fifteen_lines_and_both_commands_on_the_first_screen() -> None:
     lines = README.splitlines()
     assert lines.index("```python") < 15

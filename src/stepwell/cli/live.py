@@ -224,14 +224,12 @@ def _error(event: Event) -> str:
 
 
 def notes(receipt: dict[str, Any]) -> str:
-    parts = []
-    if receipt.get("rows") is not None:
+    parts = [str(receipt["database"])] if "database" in receipt else []  # validate_config works on no rows
+    if receipt.get("rows") is not None and not parts:
         parts.append(f"{count(receipt['rows'])} row{'' if receipt['rows'] == 1 else 's'}")
     if "lanes" in receipt:
         lanes = f"{receipt['lanes']} lane{'' if receipt['lanes'] == 1 else 's'}"
         parts.append(f"{count(receipt['chunks'])} chunks, {lanes}")
-    if "database" in receipt:
-        parts.append(str(receipt["database"]))
     if receipt.get("repeated"):
         parts.append("done before: answered from its receipt")
     return "   ".join(parts)
