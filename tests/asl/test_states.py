@@ -78,8 +78,9 @@ def test_choice_takes_the_first_rule_that_holds_else_the_default(scope):
 
 
 @pytest.mark.proves("States.NoChoiceMatched")
-def test_choice_without_a_match_and_a_default_fails(scope):
-    assert failure(choice(), {"a": 2}, scope)[0] == "States.NoChoiceMatched"
+def test_choice_without_a_match_and_a_default_fails_as_aws_lets_it_fail_not_as_it_says(scope):
+    cause = "Failed to transition out of the state. The state does not point to a next state."
+    assert failure(choice(), {"a": 2}, scope) == ("States.Runtime", cause)
 
 
 def test_choice_applies_its_input_and_output_paths(scope):

@@ -118,6 +118,7 @@ def test_a_machine_past_its_timeout_times_out():
     call = drive.calls[0].call
     drive.until_due()
     assert (drive.x.status, drive.cancelled, drive.types()[-1]) == ("TIMED_OUT", [call], "ExecutionTimedOut")
+    assert drive.history()[-1]["previousEventId"] == 0  # where the state's own Entered event points
 
 
 def test_a_wait_lasts_as_long_as_it_says():
@@ -232,6 +233,38 @@ def test_a_call_that_is_refused_beforehand_is_not_announced():
     told = "An error occurred while executing the state 'B' (entered at the event id #4). "
     assert (drive.x.error, drive.x.cause) == ("States.Runtime", f"{told}{LAMBDA} is out of order.")
     assert "LambdaFunctionScheduled" not in drive.types()
+
+
+BROKEN = {"Type": "Pass", "InputPath": "$.no", "End": True}
+CATCH = [{"ErrorEquals": ["States.ALL"], "Next": "Q"}]
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        {"Type": "Parallel", "Branches": [machine(T=task()), machine(B=BROKEN)]},
+        {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": machine(B=BROKEN)},
+    ],
+)
+def test_what_nothing_may_answer_ends_the_execution_without_a_word_from_the_states_around(around):
+    """As AWS does it: neither the branch, nor the iteration, nor the state around them is told to have failed."""
+    retry = [{"ErrorEquals": ["States.ALL"]}]
+    outer = {**around, "Retry": retry, "Catch": CATCH, "End": True}
+    drive = Drive(machine(S=outer, Q={"Type": "Pass", "End": True}), {"items": [1, 2]})
+    *_, (entered, _, before), (_, previous, last) = drive.pointers()
+    assert (before, last, previous) == ("PassStateEntered", "ExecutionFailed", entered)
+    assert (drive.x.error, drive.calls, drive.timers) == ("States.Runtime", [], [])
+    assert described(drive.refold()) == described(drive.x)
+    assert drive.redrive().x.status == "FAILED"
+
+
+def test_a_catcher_that_cannot_place_the_error_fails_the_state():
+    catch = [{"ErrorEquals": ["X"], "Next": "Q", "ResultPath": "$.a.b"}]
+    drive = Drive(machine(A=task(Catch=catch), Q={"Type": "Pass", "End": True}), {"a": 1}).answer(error="X")
+    assert (drive.types()[-2:], drive.x.error) == (
+        ["LambdaFunctionFailed", "ExecutionFailed"],
+        "States.ResultPathMatchFailure",
+    )
 
 
 def test_a_result_above_the_limit_is_a_failure_of_the_task():

@@ -130,11 +130,25 @@ def test_a_failed_evaluation_is_an_event_that_points_where_the_states_own_entry_
     assert (drive.x.error, drive.x.cause, drive.events[-1].previous) == ("States.QueryEvaluationError", cause, 5)
 
 
-def test_a_failed_evaluation_of_a_wait_points_at_its_own_entry():
-    drive = Drive(jsonata(W={"Type": "Wait", "Timestamp": "{% 'tomorrow' %}", "End": True}))
-    assert show(drive, "EvaluationFailed")[0]["previousEventId"] == 2
-    drive = Drive(jsonata(W={"Type": "Wait", "Seconds": 1, "Output": "{% $no %}", "End": True})).until_due()
-    assert drive.types()[-2:] == ["EvaluationFailed", "ExecutionFailed"]
+@pytest.mark.parametrize(("moment", "previous"), [("'2016-13-05T21:29:29Z'", 4), ("$no", 3), ("1", 3)])
+def test_a_wait_for_a_moment_that_is_none_points_at_its_own_entry_unless_the_expression_fails(moment, previous):
+    wait = {"Type": "Wait", "Timestamp": f"{{% {moment} %}}", "End": True}
+    drive = Drive(jsonata(A={"Type": "Pass", "Next": "W"}, W=wait))
+    assert show(drive, "EvaluationFailed")[0]["previousEventId"] == previous
+
+
+def test_a_catcher_whose_output_cannot_be_evaluated_says_so():
+    catch = [{"ErrorEquals": ["X"], "Output": {"a": ["{% $no %}"]}, "Next": "Q"}]
+    states = jsonata(P={"Type": "Pass", "Next": "T"}, T=task(Catch=catch), Q={"Type": "Pass", "End": True})
+    drive = Drive(states).answer(error="X")
+    failed = show(drive, "EvaluationFailed")[0]
+    assert (failed["previousEventId"], failed["evaluationFailedEventDetails"]["location"]) == (
+        3,
+        "Catch[0]/Output/a[0]",
+    )
+    assert drive.types()[-3:] == ["LambdaFunctionFailed", "EvaluationFailed", "ExecutionFailed"]
+    assert drive.history()[-1]["previousEventId"] == failed["id"]
+    assert drive.x.error == "States.QueryEvaluationError"
 
 
 def test_a_map_that_cannot_begin_fails_as_a_map():

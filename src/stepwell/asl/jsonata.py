@@ -26,11 +26,14 @@ _EXPECTED: dict[str, tuple[type, ...]] = {
 
 
 class QueryFailed(StatesError):
-    """States.QueryEvaluationError. `location` is the path of the field within its state; None: it has none."""
+    """States.QueryEvaluationError. `location` is the path of the field within its state; None: it has none.
 
-    def __init__(self, cause: str, location: str | None = None) -> None:
+    `of_value`: the expression gave a value of the right type, which the state cannot use.
+    """
+
+    def __init__(self, cause: str, location: str | None = None, of_value: bool = False) -> None:
         super().__init__("States.QueryEvaluationError", cause)
-        self.location = location
+        self.location, self.of_value = location, of_value
 
 
 def is_query(value: Any) -> bool:

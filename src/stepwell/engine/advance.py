@@ -16,7 +16,7 @@ from stepwell.engine.changes import LONGEST, Changes, HistoryFull, Invocation, R
 from stepwell.engine.context import fork_of, scope_of
 from stepwell.engine.events import HEARTBEAT, TOLD, blame
 from stepwell.engine.execution import BROKE, RUNNING, SUCCEEDED, Execution, fold, settle
-from stepwell.engine.failure import evaluation_failed, fail, stop_frames
+from stepwell.engine.failure import end_all, evaluation_failed, fail
 from stepwell.engine.frames import CALLING, ENTERED, FORKED, MAPPING, RETRYING, WAITING, Frame, forked_of
 from stepwell.engine.tasks import is_activity, is_submitted, scheduled, voice
 from stepwell.errors import StatesError
@@ -40,7 +40,7 @@ def decision(
         except HistoryFull:
             changes.invocations.clear()  # what has not begun
             cause = f"The execution reached the maximum number of history events ({LONGEST})."
-            _end_all(changes, "ExecutionFailed", x.id, "States.Runtime", cause)
+            end_all(changes, "ExecutionFailed", x.id, "States.Runtime", cause)
         return changes
 
     return decided
@@ -204,7 +204,7 @@ def tick(changes: Changes, timer: Timer) -> None:
     if x.status != RUNNING:
         return
     if timer.frame < 0 and timer.stamp == x.redrives:
-        _end_all(changes, "ExecutionTimedOut", x.id, "States.Timeout")
+        end_all(changes, "ExecutionTimedOut", x.root.before, "States.Timeout")
     if frame is None or frame.due is None or frame.due > timer.due or timer.stamp != _stamp(frame):
         return
     if frame.phase == WAITING:
@@ -219,16 +219,10 @@ def tick(changes: Changes, timer: Timer) -> None:
 
 @decision
 def stop(changes: Changes, error: str | None, cause: str | None) -> None:
-    """StopExecution: the event points where the current state's own Entered event points."""
+    """StopExecution: the event points where the current state's own Entered event points, as that of a timeout does."""
     x = changes.execution
     if x.status == RUNNING:
-        _end_all(changes, "ExecutionAborted", x.root.before, error, cause)
-
-
-def _end_all(changes: Changes, type_: str, previous: int, error: str | None, cause: str | None = None) -> None:
-    """The execution ends, whatever it is at."""
-    stop_frames(changes)
-    changes.add(type_, changes.execution.root, previous=previous, details=blame(error, cause))
+        end_all(changes, "ExecutionAborted", x.root.before, error, cause)
 
 
 @decision

@@ -1,8 +1,9 @@
 """What becomes of a failure: a retry, a catcher, or the end of the frame and then of what opened it."""
 
 from stepwell.asl.jsonata import QueryFailed
-from stepwell.asl.retry import HEARTBEAT_TIMEOUT, CatchAt, RetryAfter, caught
+from stepwell.asl.retry import HEARTBEAT_TIMEOUT, UNANSWERABLE, CatchAt, RetryAfter
 from stepwell.asl.retry import answer as answer_to
+from stepwell.asl.retry import caught as caught_by
 from stepwell.engine.changes import Changes, RunChange, Timer
 from stepwell.engine.context import scope_of
 from stepwell.engine.events import RETRY, blame
@@ -11,17 +12,25 @@ from stepwell.engine.frames import CALLING, FAILED, FORKED, MAPPING, RETRYING, W
 from stepwell.errors import StatesError
 
 
-def evaluation_failed(changes: Changes, frame: Frame, error: StatesError) -> None:
-    """A state could not be evaluated: the cause names the state and where it was entered, as AWS has it."""
+def evaluation_failed(changes: Changes, frame: Frame, error: StatesError, caught: bool = False) -> None:
+    """A state, or what has `caught` its failure, could not be evaluated: the cause says which and where it was entered.
+
+    What nothing may answer ends the execution at once, without a word from the states around this one (AWS does so).
+    """
     cause = located(frame.here.name, frame.entered, error)
     if isinstance(error, QueryFailed):
         details = {"cause": cause, "error": error.name, "state": frame.here.name}
         if error.location is not None:
             details["location"] = error.location
-        # AWS points back where the state's own Entered event does, but for a Wait at that event itself.
-        previous = frame.entered if frame.here.type == "Wait" else frame.before
+        # AWS points back where the state's own Entered event does, or at that event if the value was at fault.
+        previous = frame.entered if error.of_value else frame.before
         changes.add("EvaluationFailed", frame, previous=previous, details=details)
-    fail(changes, frame, error.name, cause)
+    if error.name == UNANSWERABLE:
+        last = frame.forked.last if frame.forked else frame.last
+        _failed(frame)
+        end_all(changes, "ExecutionFailed", last, error.name, cause)
+    else:
+        (_frame_failed if caught else fail)(changes, frame, error.name, cause)
 
 
 def located(state: str, entered: int, error: StatesError) -> str:
@@ -58,9 +67,9 @@ def _catch(changes: Changes, frame: Frame, choice: CatchAt, error: str | None, c
     x, state = changes.execution, frame.here
     _state_failed(changes, frame)
     try:
-        go = caught(state, choice.catcher, frame.raw, error, cause, scope_of(x, frame))
+        go = caught_by(state, choice.catcher, frame.raw, error, cause, scope_of(x, frame))
     except StatesError as failure:
-        _frame_failed(changes, frame, failure.name, located(state.name, frame.entered, failure))
+        evaluation_failed(changes, frame, failure, caught=True)
         return
     changes.exit(frame, go)
     if frame not in x.ready:
@@ -77,9 +86,13 @@ def _state_failed(changes: Changes, frame: Frame) -> None:
         changes.add(f"{state.type}StateFailed", frame, previous=frame.forked.last if frame.forked else frame.last)
 
 
-def _frame_failed(changes: Changes, frame: Frame, error: str | None, cause: str | None) -> None:
+def _failed(frame: Frame) -> None:
     if frame.phase != FORKED:
-        frame.phase = FAILED
+        frame.phase, frame.due = FAILED, None
+
+
+def _frame_failed(changes: Changes, frame: Frame, error: str | None, cause: str | None) -> None:
+    _failed(frame)
     if frame.parent is None:
         changes.add("ExecutionFailed", frame, details=blame(error, cause))
         return
@@ -114,14 +127,14 @@ def stop_frame(changes: Changes, frame: Frame) -> None:
     if frame.parent is not None and frame.parent.here.type == "Map":
         details = {"name": frame.parent.here.name, "index": frame.index}
         changes.add("MapIterationAborted", frame, details=details)
-    if frame.phase != FORKED:
-        frame.phase, frame.due = FAILED, None
+    _failed(frame)
 
 
-def stop_frames(changes: Changes) -> None:
-    """The whole execution ends: nobody waits for what it began, without events of their own, as AWS does it."""
+def end_all(changes: Changes, type_: str, previous: int, error: str | None, cause: str | None = None) -> None:
+    """The whole execution ends, whatever it is at, which has no events of its own, as AWS does it."""
     for frame in changes.execution.frames.values():
         _let_go(changes, frame)
+    changes.add(type_, changes.execution.root, previous=previous, details=blame(error, cause))
 
 
 def _let_go(changes: Changes, frame: Frame) -> None:

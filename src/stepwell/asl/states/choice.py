@@ -45,8 +45,9 @@ def _enter(state: State, raw: Payload, scope: Scope) -> Go:
     effective, rules = state.flow.input(raw, scope), state.detail
     way: Way = next((rule.way for rule in rules if rule.holds(effective, scope)), state.way)
     if way.next is None:
+        # The documentation calls it States.NoChoiceMatched, but that is not what happens.
         cause = "Failed to transition out of the state. The state does not point to a next state."
-        raise StatesError("States.NoChoiceMatched", cause)
+        raise StatesError("States.Runtime", cause)
     return leave(state, raw, effective, scope, way)
 
 

@@ -52,7 +52,7 @@ def _computed(reader: Reader) -> Until | None:
 
 def _whole(seconds: float) -> int:
     if seconds != int(seconds) or seconds < 0:
-        raise QueryFailed(f"Seconds must be a non-negative integer, but was: {seconds}", "Seconds")
+        raise QueryFailed(f"Seconds must be a non-negative integer, but was: {seconds}", "Seconds", True)
     return int(seconds)
 
 
@@ -62,7 +62,7 @@ def _moment_of(timestamp: Fill) -> Until:
         moment = epoch(value)
         if moment is None:
             why = "does not reference a valid ISO-8601 extended offset date-time format string"
-            raise QueryFailed(f"The Timestamp parameter {why}: {value}", "Timestamp")
+            raise QueryFailed(f"The Timestamp parameter {why}: {value}", "Timestamp", True)
         return moment
 
     return until
