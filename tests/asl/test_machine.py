@@ -117,11 +117,7 @@ TYPES = "[Task, Pass, Choice, Wait, Succeed, Fail, Parallel, Map]"
             {**END, "ResultPath": "$.a[*]"},
             "Value is not a Reference Path: it must name exactly one place in the input at /States/A/ResultPath",
         ),
-        (
-            {**END, "InputPath": "a"},
-            "Value is not a valid JSONPath: expected $ or an intrinsic function at character 1 of a"
-            " at /States/A/InputPath",
-        ),
+        ({**END, "InputPath": "a"}, "Value must be a valid JSONPath. at /States/A/InputPath"),
         ({"Type": "Task", "End": True}, "These fields are required: [Resource] at /States/A"),
         (
             {**TASK, "Resource": "f"},

@@ -43,6 +43,13 @@ def test_no_attempts_means_no_retry():
     assert delays({"MaxAttempts": 0}, 1) == [None]
 
 
+def test_lists_of_retriers_and_catchers_may_be_empty():
+    """The States Language asks of Choices, Branches and ErrorEquals that they are not, and of these it does not."""
+    made = {"Type": "Task", "Resource": "arn:aws:lambda:f", "Retry": [], "Catch": [], "End": True}
+    state = parse_machine({"StartAt": "T", "States": {"T": made}}).states["T"]
+    assert (state.retry, state.catch) == ((), ())
+
+
 def test_very_many_attempts_do_not_overflow():
     state = task([{"ErrorEquals": ["E"], "MaxAttempts": 99_999_999, "BackoffRate": 10}])
     assert answer(state, "E", [5000], Random(1)) == RetryAfter(0, 31_622_400)

@@ -102,10 +102,10 @@ class Reader:
         value = self._typed(field, dict, "Object")
         return None if value is None else self.within(value, self.address(field))
 
-    def objects(self, field: str) -> "list[Reader]":
-        """The objects in an array that must not be empty."""
+    def objects(self, field: str, empty: bool = False) -> "list[Reader]":
+        """The objects in an array that may be `empty` or must not be."""
         values = self._typed(field, list, "Array")
-        if values == []:
+        if values == [] and not empty:
             self.refuse("Value cannot be empty", field)
         readers = []
         for index, value in enumerate(values or []):
@@ -133,8 +133,8 @@ class Reader:
             return None
         try:
             return expression.compile(text) if calls else expression.compile_path(text)
-        except InvalidExpression as problem:
-            self.refuse(f"Value is not a valid JSONPath: {problem}", field)
+        except InvalidExpression:
+            self.refuse("Value must be a valid JSONPath.", field)
             return None
 
     def reference(self, field: str) -> tuple[str | int, ...] | None:

@@ -94,7 +94,7 @@ def caught(state: State, catcher: Catcher, raw: Payload, error: str | None, caus
 
 
 def read_retry(reader: Reader) -> tuple[Retrier, ...]:
-    entries = reader.objects("Retry")
+    entries = reader.objects("Retry", empty=True)
     return tuple(_retrier(entry, last=entry is entries[-1]) for entry in entries)
 
 
@@ -119,7 +119,7 @@ def _retrier(entry: Reader, last: bool) -> Retrier:
 
 
 def read_catch(reader: Reader) -> tuple[Catcher, ...]:
-    entries = reader.objects("Catch")
+    entries = reader.objects("Catch", empty=True)
     return tuple(_catcher(entry, last=entry is entries[-1]) for entry in entries)
 
 
