@@ -91,6 +91,15 @@ def test_an_expression_that_gives_no_json_fails(source):
         ('$abs("x")', '. T0410: Argument 1 of function "abs" does not match function signature'),
         ('$sum(["a"])', '. T0412: Argument 1 of function "sum" must be an array of "numbers"'),
         ('$number("x")', '. D3030: Unable to cast value to a number: "x"'),
+        (
+            '$toMillis("x")',
+            '. D3110: The argument of the toMillis function must be an ISO 8601 formatted timestamp. Given "x"',
+        ),
+        (
+            '$sort([1, "a"])',
+            ". D3070: The single argument form of the sort function can only be applied to an array of strings or an "
+            "array of numbers.  Use the second argument to specify a comparison function",
+        ),
         ("1 / 0", ". D1001: Number out of range: null"),
         ('$error("no way")', ". D3137: no way"),
         (

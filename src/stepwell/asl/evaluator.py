@@ -18,6 +18,13 @@ _TOO_DEEP = ": Stack overflow error: Check for non-terminating recursive functio
 _TOO_LONG = ": Expression evaluation timeout: Check for infinite loop"
 _BOUNDS = {"D1011": _TOO_DEEP, "D1012": _TOO_LONG}
 _KINDS = {"a": "arrays", "b": "booleans", "f": "functions", "n": "numbers", "o": "objects", "s": "strings"}
+_LOST = {
+    "could not convert string to float: '(.*)'": "D3030: Unable to cast value to a number: ",
+    "Invalid isoformat string: '(.*)'": "D3110: The argument of the toMillis function must be an ISO 8601 formatted "
+    "timestamp. Given ",
+    "'<' not supported between instances of .*": "D3070: The single argument form of the sort function can only be "
+    "applied to an array of strings or an array of numbers.  Use the second argument to specify a comparison function",
+}
 _NAME = r"\$(\w+)"
 _BLANK = r"\{\{\{?\w+\}\}\}?"
 
@@ -73,10 +80,10 @@ class Query:
 
 
 def _cast(text: str) -> str:
-    """What the library lets through as Python's own error is nearly always a text that is no number."""
-    value = text.removeprefix("could not convert string to float: ")
-    if value != text:
-        return f". D3030: Unable to cast value to a number: {dumps(value[1:-1])}"
+    """What the library lets through as Python's own error, as JSONata words it."""
+    for pattern, words in _LOST.items():
+        if found := re.fullmatch(pattern, text, re.DOTALL):
+            return f". {words}" + "".join(map(dumps, found.groups()))
     return f": {text}"
 
 
