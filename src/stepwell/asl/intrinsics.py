@@ -82,7 +82,10 @@ def _item(args: list[Any], scope: Scope) -> Any:
 
 
 def _unique(args: list[Any], scope: Scope) -> list[Any]:
-    return list({canonical(item): item for item in reversed(_array(args[0]))}.values())[::-1]
+    found: dict[str, Any] = {}
+    for item in _array(args[0]):
+        found.setdefault(canonical(item), item)
+    return list(found.values())
 
 
 def _encoded(args: list[Any], scope: Scope) -> str:

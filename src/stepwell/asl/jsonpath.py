@@ -196,7 +196,19 @@ def java(value: Any) -> str:
         return "{" + ", ".join([f"{key}={java(item)}" for key, item in value.items()]) + "}"
     if isinstance(value, list):
         return "[" + ", ".join([java(item) for item in value]) + "]"
+    if isinstance(value, float):
+        return _double(value)
     return "null" if value is None else str(value).lower()
+
+
+def _double(value: float) -> str:
+    """As Double.toString: below a thousandth and from ten million on with an exponent."""
+    if value == 0 or 0.001 <= abs(value) < 10_000_000:
+        return repr(value)
+    from decimal import Decimal
+
+    sign, (first, *rest), exponent = Decimal(repr(value)).normalize().as_tuple()
+    return f"{'-' * sign}{first}.{''.join(map(str, rest)) or 0}E{int(exponent) + len(rest)}"
 
 
 # Paths that can find several things
