@@ -96,7 +96,6 @@ def test_limits_may_come_from_the_input() -> None:
     made = plan({"c": 3, "n": 4, "p": 12.5, "of": []}, **paths)
     assert (made.concurrency, made.tolerated_count, made.tolerated_percentage) == (3, 4, 12.5)
     for wrong, cause in (
-        ({"c": -1}, "MaxConcurrency cannot be negative."),
         ({"n": "x"}, 'The ToleratedFailureCountPath field refers to value "x" which is not a valid integer: $.n'),
         ({"n": -1}, "ToleratedFailureCount cannot be negative."),
         ({"p": "x"}, 'The ToleratedFailurePercentagePath field refers to value "x" which is not a valid float: $.p'),
@@ -106,6 +105,8 @@ def test_limits_may_come_from_the_input() -> None:
         with pytest.raises(StatesError) as error:
             outcome.plan()
         assert (error.value.name, error.value.cause) == ("States.Runtime", cause)
+    with pytest.raises(StatesError, match="MaxConcurrency cannot be negative"):
+        entered({"c": -1, "n": 4, "p": 5, "of": []}, **paths)
 
 
 @pytest.mark.proves("ItemReader.Parameters ItemReader.Resource ReaderConfig.MaxItems ReaderConfig.MaxItemsPath")

@@ -235,6 +235,26 @@ def test_a_call_that_is_refused_beforehand_is_not_announced():
     assert "LambdaFunctionScheduled" not in drive.types()
 
 
+@pytest.mark.parametrize("mode", [{}, {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}])
+@pytest.mark.parametrize(("field", "last"), [("MaxConcurrency", "Entered"), ("ToleratedFailureCount", "Started")])
+def test_how_many_items_run_at_once_is_read_before_a_map_starts_and_what_it_tolerates_afterwards(mode, field, last):
+    inner = {**machine(I={"Type": "Pass", "End": True}), **mode}
+    mapped = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": inner, f"{field}Path": "$.n", "End": True}
+    drive = Drive(machine(M=mapped), {"items": [1], "n": "x"})
+    assert drive.types()[-2:] == [f"MapState{last}", "ExecutionFailed"]
+    assert drive.history()[-1]["previousEventId"] == drive.x.id - 1
+    assert described(drive.refold()) == described(drive.x)
+
+
+def test_a_map_that_fails_as_it_starts_starts_none_of_its_items():
+    inner = machine(I={"Type": "Pass", "End": True})
+    bad = {"Type": "Map", "Items": [1], "ItemProcessor": inner, "ToleratedFailureCount": "{% -1 %}", "End": True}
+    states = machine(M=bad | {"Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}]})
+    drive = Drive({"QueryLanguage": "JSONata", **states}).until_due()
+    again = ["MapStateStarted", "EvaluationFailed"]
+    assert drive.types()[2:] == [*again, *again, "MapStateFailed", "ExecutionFailed"]
+
+
 BROKEN = {"Type": "Pass", "InputPath": "$.no", "End": True}
 CATCH = [{"ErrorEquals": ["States.ALL"], "Next": "Q"}]
 

@@ -19,7 +19,7 @@ def mapped(state: State, outcome: Fork | MapRun, raw: Payload, scope: Scope, moc
     """The mock, unless more iterations have failed than the Map tolerates. `seen` is told what there is to see."""
     detail = state.detail
     effective = state.flow.input(raw, scope)
-    concurrency, count, percentage = detail.limits(effective, scope)
+    concurrency, (count, percentage) = detail.most_at_once(effective, scope), detail.tolerances(effective, scope)
     counted, rated = detail.tolerated_count is not None, detail.tolerated_percentage is not None
     seen |= given(
         maxConcurrency=concurrency,

@@ -36,6 +36,7 @@ class Fork(NamedTuple):
     """Machines are to run side by side, at most `concurrency` at a time (0: all).
 
     Parallel: machines[i] runs inputs[i]. Map: machines[0] runs every input, each made from one of the `items`.
+    `begun` looks at what is looked at once the state has started; it may raise StatesError.
     """
 
     kind: Literal["Parallel", "Map"]
@@ -44,6 +45,7 @@ class Fork(NamedTuple):
     concurrency: int
     name: str
     items: Sequence[Any] = ()
+    begun: Callable[[], object] | None = None
 
 
 class Access(NamedTuple):

@@ -84,7 +84,7 @@ def _step(changes: Changes, frame: Frame) -> None:
             _follow(changes, frame, enter(frame.here, frame.raw, scope_of(x, frame)))
         except StatesError as error:
             evaluation_failed(changes, frame, error)
-    if frame.phase == FORKED:
+    if frame.phase == FORKED and x.frames.get(frame.number) is frame and x.status == RUNNING:
         _start_children(changes, frame)
 
 
@@ -328,6 +328,8 @@ def _fork(changes: Changes, frame: Frame, fork: Fork) -> None:
     details = {"length": len(fork.inputs)} if fork.kind == "Map" else None
     changes.add(f"{fork.kind}StateStarted", frame, details=details)
     forked_of(frame).fork = fork
+    if fork.begun is not None:
+        fork.begun()
 
 
 def _start_children(changes: Changes, frame: Frame) -> None:

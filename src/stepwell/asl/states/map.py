@@ -1,6 +1,7 @@
 """Map: runs one machine for every item of an array, inline or as executions of their own."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from stepwell.asl.dataflow import invalid_path, leave_with_result
@@ -41,10 +42,12 @@ class _Detail(NamedTuple):
     tolerated_percentage: Limit
     distributed: Distributed | None
 
-    def limits(self, payload: Payload, scope: Scope) -> tuple[int, int, float]:
-        """AWS reads all of them in an inline Map too, where only the first changes anything."""
+    def most_at_once(self, payload: Payload, scope: Scope) -> int:
+        return limit_of(self.concurrency, "MaxConcurrency", 0, payload, scope) or 0
+
+    def tolerances(self, payload: Payload, scope: Scope) -> tuple[int, float]:
+        """AWS reads them in an inline Map too, where they change nothing, and always when the state has started."""
         return (
-            limit_of(self.concurrency, "MaxConcurrency", 0, payload, scope) or 0,
             limit_of(self.tolerated_count, "ToleratedFailureCount", 0, payload, scope) or 0,
             percentage_of(self.tolerated_percentage, "ToleratedFailurePercentage", payload, scope) or 0,
         )
@@ -87,25 +90,26 @@ def _mode(reader: Reader, inner: Reader) -> Distributed | None:
 def _enter(state: State, raw: Payload, scope: Scope) -> Fork | MapRun:
     detail: _Detail = state.detail
     effective = state.flow.input(raw, scope)
+    concurrency = detail.most_at_once(effective, scope)
     if detail.distributed:
-        return _map_run(detail, detail.distributed, effective, scope)
+        return _map_run(detail, detail.distributed, concurrency, effective, scope)
     items = detail.items(effective, scope)
-    concurrency, *_ = detail.limits(effective, scope)
     inputs = list(_inputs(items, detail.selector, effective, scope))
-    return Fork("Map", (detail.machine,), inputs, concurrency, state.name, items)
+    begun = partial(detail.tolerances, effective, scope)
+    return Fork("Map", (detail.machine,), inputs, concurrency, state.name, items, begun)
 
 
-def _map_run(detail: _Detail, distributed: Distributed, effective: Payload, scope: Scope) -> MapRun:
-    """Its limits are looked at when the state has started: AWS tells what is wrong with them after MapStateStarted."""
+def _map_run(detail: _Detail, distributed: Distributed, concurrency: int, effective: Payload, scope: Scope) -> MapRun:
     items = [] if distributed.reader else detail.items(effective, scope)
 
     def plan() -> Plan:
-        limits, batches = detail.limits(effective, scope), distributed.batches(effective, scope)
+        tolerances, batches = detail.tolerances(effective, scope), distributed.batches(effective, scope)
         return Plan(
             detail.machine,
             distributed.label,
             distributed.express,
-            *limits,
+            concurrency,
+            *tolerances,
             items,
             lambda found: batches(_inputs(found, detail.selector, effective, scope)),
             distributed.reader(effective, scope) if distributed.reader else None,
