@@ -23,6 +23,7 @@ def of(state, **machine):
         ({"Parameters": {"a.$": "States.Format('$no {}', $yes, $.x)"}}, ["yes"]),
         ({"Choices": [{"And": [{"Variable": "$a", "StringEqualsPath": "$b.c"}]}]}, ["a", "b"]),
         ({"Assign": {"x.$": "$y", "z": "$no"}}, ["y"]),
+        ({"Type": "Pass", "Result": {"a.$": "$no"}}, None),
         ({"ErrorPath": "$e", "SecondsPath": "$$.Execution"}, ["e"]),
     ],
 )
@@ -39,6 +40,8 @@ def test_a_path_or_template_reads_what_it_names(state, names):
         ("{% ($a := 1; $a + $b) %}", ["b"]),
         ("{% $map($list, function($v, $i) { $v * $f }) %}", ["f", "list"]),
         ("{% '$no' & $yes %}", ["yes"]),
+        ("{% /* $no */ $yes %}", ["yes"]),
+        ("{% $x@$i#$n.($i + $n) %}", ["x"]),
         ("$no", None),
     ],
 )

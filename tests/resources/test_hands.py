@@ -118,6 +118,15 @@ def test_a_field_that_takes_any_json_is_handed_on_as_it_is() -> None:
     assert shown == {"AdditionalModelResponseFields": told}
 
 
+def test_names_that_are_the_users_stay_as_they_are_without_a_model() -> None:
+    told = {"variableReferences": {"first": ["a"]}, "tags": [{"key": "k"}], "environment": {"Variables": {"x": "1"}}}
+    assert answer(None, told, java, iso) == {
+        "VariableReferences": {"first": ["a"]},
+        "Tags": [{"Key": "k"}],
+        "Environment": {"Variables": {"x": "1"}},
+    }
+
+
 def test_a_function_that_there_is_not_is_told_by_its_arn_however_it_was_named(run: Run) -> None:
     arn = "arn:aws:lambda:us-east-1:123456789012:function:nope"
     for name in ("nope", "123456789012:function:nope", arn):

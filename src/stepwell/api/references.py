@@ -9,8 +9,9 @@ from stepwell.api.door import Answer
 
 _NESTED = ("States", "Branches", "Iterator", "ItemProcessor")
 _QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _VARIABLE = re.compile(r"(?<![\w$`])\$([A-Za-z_]\w*)(?!\s*(?:\(|:=|\w))")
-_BOUND = re.compile(r"\$([A-Za-z_]\w*)\s*:=|function\s*\(([^)]*)\)|λ\s*\(([^)]*)\)")
+_BOUND = re.compile(r"\$([A-Za-z_]\w*)\s*:=|function\s*\(([^)]*)\)|λ\s*\(([^)]*)\)|[@#]\s*\$(\w+)")
 
 
 def variable_references(definition: str) -> Answer:
@@ -18,7 +19,7 @@ def variable_references(definition: str) -> Answer:
     if "$" not in definition:
         return {}
     states = _states(json.loads(definition), "JSONPath")
-    found = {name: sorted(set(_names(state, language))) for name, state, language in states}
+    found = {name: sorted(set(_names({**state, "Result": None}, language))) for name, state, language in states}
     read = {name: names for name, names in found.items() if names}
     return {"variableReferences": read} if read else {}
 
@@ -51,6 +52,6 @@ def _names(value: Any, language: str, key: str = "") -> Iterator[str]:
 
 def _in_jsonata(expression: str) -> set[str]:
     """What it reads and does not bind itself."""
-    text = _QUOTED.sub("''", expression)
+    text = _COMMENT.sub("", _QUOTED.sub("''", expression))
     bound = {name for found in _BOUND.findall(text) for part in found for name in re.findall(r"\w+", part)}
     return set(_VARIABLE.findall(text)) - bound - {"states"}

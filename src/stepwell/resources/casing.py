@@ -16,6 +16,8 @@ from stepwell.resources.services import upper
 
 Name = Callable[[str], str]
 
+_MAPS = ("Tags", "Variables", "variableReferences")  # of our own services, whose keys are the user's
+
 
 class Shape(Protocol):
     """A shape of botocore's: of a `structure`'s members, a `list`'s or `map`'s items, or a plain value."""
@@ -94,7 +96,8 @@ def answer(shape: Shape | None, value: Any, name: Name, moment: Callable[[dateti
     if not isinstance(value, dict):
         return _text(value) if shape is not None and shape.type_name == "blob" else value
     if shape is None:
-        return {upper(key): answer(None, item, name, moment) for key, item in value.items()}
+        own = {key for key in _MAPS if isinstance(value.get(key), dict)}
+        return {upper(key): item if key in own else answer(None, item, name, moment) for key, item in value.items()}
     if shape.type_name == "map":
         return {key: answer(shape.value, item, name, moment) for key, item in value.items()}
     known = [(key, item) for key, item in value.items() if key in shape.members and item is not None]
