@@ -67,6 +67,34 @@ def test_to_say_what_is_usual_is_no_other_machine_and_no_change(sfn, make):
     assert refused(make, tracingConfiguration={"enabled": True})[0] == "StateMachineAlreadyExists"
 
 
+@pytest.mark.parametrize("name", ["it's", "a!b@(c)+=", "été-日本", "e\u200dmoji"])
+def test_a_name_may_have_whatever_aws_does_not_forbid(sfn, make, name):
+    arn = make(name=name)["stateMachineArn"]
+    assert sfn.start_execution(stateMachineArn=arn, name=name)["executionArn"].endswith(f":{name}:{name}")
+    assert sfn.describe_activity(activityArn=sfn.create_activity(name=name)["activityArn"])["name"] == name
+
+
+@pytest.mark.parametrize("name", ["a b", "a\u3000b", "a/b", "a:b", "a\x7fb", "a\u0085b", "a\uffffb", 'a"b', "a`b"])
+def test_a_name_has_nothing_that_aws_forbids(sfn, make, name):
+    told = ("InvalidName", f"Invalid Name: '{name}'")
+    assert refused(make, name=name) == refused(sfn.create_activity, name=name) == told
+
+
+def test_to_publish_is_part_of_what_is_repeated(sfn, make):
+    first = make(publish=True, versionDescription="one")
+    again = make(publish=True, versionDescription="one")
+    assert again["stateMachineVersionArn"] == first["stateMachineVersionArn"]
+    assert refused(make, publish=True, versionDescription="two")[0] == "StateMachineAlreadyExists"
+    assert refused(make, publish=True)[0] == "StateMachineAlreadyExists"
+
+
+def test_a_distributed_map_is_no_state_machine_to_work_on(sfn, make):
+    arn = f"{make()['stateMachineArn']}/label"
+    for call in (sfn.start_execution, sfn.describe_state_machine, sfn.delete_state_machine):
+        assert refused(call, stateMachineArn=arn)[0] == "ValidationException"
+    assert refused(sfn.update_state_machine, stateMachineArn=arn, roleArn=ROLE)[0] == "ValidationException"
+
+
 def test_more_than_fifty_tags_are_refused_from_the_beginning(sfn, make):
     many = [{"key": str(number), "value": ""} for number in range(51)]
     assert refused(make, tags=many)[0] == "TooManyTags"

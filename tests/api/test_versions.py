@@ -95,6 +95,22 @@ def test_an_alias_is_changed_listed_and_deleted(sfn, two):
     assert refused(sfn.describe_state_machine_alias, stateMachineAliasArn=alias)[0] == "ResourceNotFound"
 
 
+def test_aliases_come_in_pages_the_newest_first(sfn, two):
+    arn, first, _ = two
+    made = [
+        sfn.create_state_machine_alias(name=name, routingConfiguration=routes((first, 100)))["stateMachineAliasArn"]
+        for name in ("b", "a", "c")
+    ]
+    sfn.update_state_machine_alias(stateMachineAliasArn=made[0], description="changed")
+    created = [sfn.describe_state_machine_alias(stateMachineAliasArn=each)["creationDate"] for each in made]
+    expected = [each for _, each in sorted(zip(created, made, strict=True), reverse=True)]
+    pages = [sfn.list_state_machine_aliases(stateMachineArn=arn, maxResults=2)]
+    pages.append(sfn.list_state_machine_aliases(stateMachineArn=arn, nextToken=pages[0]["nextToken"]))
+    listed = [[each["stateMachineAliasArn"] for each in page["stateMachineAliases"]] for page in pages]
+    assert listed == [expected[:2], expected[2:]]
+    assert "nextToken" not in pages[1]
+
+
 def test_a_version_that_an_alias_names_is_not_deleted(sfn, two):
     _, first, _ = two
     sfn.create_state_machine_alias(name="live", routingConfiguration=routes((first, 100)))

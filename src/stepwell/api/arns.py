@@ -3,14 +3,14 @@
 import re
 from typing import NamedTuple
 
-from stepwell.errors import InvalidArn, InvalidName
+from stepwell.errors import InvalidArn, InvalidName, ValidationException
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/stepwell"
 
-# What AWS refuses in the name of a machine or an execution.
-_FORBIDDEN = frozenset(" <>{}[]?*\"#%\\^|~`$&,;:/'")
+# What AWS refuses in the name of a machine, an execution or an activity.
+_FORBIDDEN = re.compile(r"""[\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\U0010ffff]""")
 
 
 class Qualified(NamedTuple):
@@ -64,6 +64,8 @@ def check_arn(arn: str, kind: str) -> str:
 def qualified(arn: str) -> Qualified:
     """A state machine's ARN, taken apart; InvalidArn if it is none."""
     parts = check_arn(arn, "stateMachine").split(":")
+    if "/" in parts[6]:
+        raise ValidationException("State Machine ARN must not refer to a Distributed Map state")
     if len(parts) == 7:
         return Qualified(arn, arn)
     machine, qualifier = ":".join(parts[:7]), ":".join(parts[7:])
@@ -79,6 +81,6 @@ def check_role(arn: str) -> str:
 
 
 def check_name(name: str) -> str:
-    if not 1 <= len(name) <= 80 or any(c in _FORBIDDEN or not c.isprintable() for c in name):
+    if not 1 <= len(name) <= 80 or _FORBIDDEN.search(name):
         raise InvalidName(f"Invalid Name: '{name}'")
     return name

@@ -8,7 +8,7 @@ from random import Random
 from secrets import token_hex
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from stepwell.api.arns import Qualified, check_arn
+from stepwell.api.arns import Qualified, check_arn, qualified
 from stepwell.asl.outcome import Access, Call
 from stepwell.asl.payload import Payload
 from stepwell.errors import ExecutionDoesNotExist, InvalidToken, StateMachineDoesNotExist, StepwellError
@@ -72,7 +72,7 @@ class Door:
 
     def machine(self, arn: str) -> MachineRow:
         """A state machine by its own ARN; that of a version or an alias names none."""
-        return existing(self.journal.catalog.machine(check_arn(arn, "stateMachine")), no_machine(arn))
+        return existing(self.journal.catalog.machine(qualified(arn).arn), no_machine(arn))
 
     def machine_of(self, name: Qualified) -> MachineRow:
         """The state machine behind any of its ARNs."""

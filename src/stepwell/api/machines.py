@@ -28,7 +28,7 @@ _USUAL: dict[str, Any] = {
 
 
 def create_state_machine(door: Door, request: Request) -> Answer:
-    """The same again is no mistake, whatever its role and tags; another definition, type or setting is."""
+    """The same again is no mistake, whatever its role and tags; another definition, type, setting or version is."""
     text, now, type_ = request["definition"], door.now(), request.get("type", "STANDARD")
     arn = machine_arn(check_name(request["name"]))
     tags, settings = pairs(request.get("tags") or []), _settings(request, "{}")
@@ -39,7 +39,9 @@ def create_state_machine(door: Door, request: Request) -> Answer:
         row = MachineRow(arn, request["name"], role, hash_of(text), None, now, now, type_, settings)
         door.journal.catalog.save_machine(row, text)
         door.journal.catalog.tag(arn, tags)
-    elif (row.definition, row.type, _settings({}, row.settings)) != (hash_of(text), type_, settings):
+    elif (row.definition, row.type, _settings({}, row.settings)) != (hash_of(text), type_, settings) or (
+        request.get("publish") and not _is_published(door, row, request)
+    ):
         raise StateMachineAlreadyExists(f"State Machine Already Exists: '{arn}'")
     return {"stateMachineArn": arn, "creationDate": row.created / 1000} | _published(door, row, request)
 
@@ -131,6 +133,12 @@ def _published(door: Door, row: MachineRow, request: Request) -> Answer:
     if not request.get("publish"):
         return {}
     return {"stateMachineVersionArn": version_arn(publish(door, row, request.get("versionDescription"), None))}
+
+
+def _is_published(door: Door, row: MachineRow, request: Request) -> bool:
+    """Whether the machine is published as it is, and so described."""
+    wanted = (row.revision, request.get("versionDescription"))
+    return any((each.revision, each.description) == wanted for each in door.journal.catalog.versions(row.arn))
 
 
 def _settings(request: Request, before: str) -> str:

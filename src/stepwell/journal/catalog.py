@@ -111,7 +111,10 @@ class Catalog:
         self._store.write("INSERT OR REPLACE INTO aliases VALUES (?, ?, ?, ?, ?, ?)", *row)
 
     def aliases(self, machine: str, after: str = "", limit: int = -1) -> list[AliasRow]:
-        query = "SELECT * FROM aliases WHERE machine = ? AND name > ? ORDER BY name LIMIT ?"
+        """The newest first."""
+        older = "(created, name) < (SELECT created, name FROM aliases WHERE machine = ?1 AND name = ?2)"
+        order = "ORDER BY created DESC, name DESC LIMIT ?3"
+        query = f"SELECT * FROM aliases WHERE machine = ?1 AND (?2 = '' OR {older}) {order}"
         return self._store.rows(_alias, query, machine, after, limit)
 
     def alias(self, machine: str, name: str) -> AliasRow | None:
