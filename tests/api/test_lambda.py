@@ -164,3 +164,23 @@ def test_an_event_is_taken_and_run_without_waiting(functions, make, served):
 
 def test_a_payload_that_is_no_json_is_refused(functions, make):
     assert refused(functions.invoke, FunctionName=make(), Payload=b"{")[0] == "InvalidRequestContentException"
+
+
+def test_a_dry_run_of_a_task_looks_for_the_function_and_runs_nothing(functions, make, sfn, ended):
+    arn = functions.get_function(FunctionName=make(zipped("def handler(event, context):\n    return {}['no']\n")))
+    asked = {"FunctionName": f"{arn['Configuration']['FunctionArn']}:$LATEST", "InvocationType": "DryRun"}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
+    for parameters, status in ((asked, "SUCCEEDED"), (asked | {"FunctionName": "none-such"}, "FAILED")):
+        definition = machine(**task, Parameters=parameters)
+        made = sfn.create_state_machine(name=f"dry-{status}", definition=definition, roleArn=ROLE)["stateMachineArn"]
+        told = ended(sfn.start_execution(stateMachineArn=made)["executionArn"])
+        assert told["status"] == status
+    assert told["error"] == "Lambda.ResourceNotFoundException"
+
+
+def test_a_function_may_be_named_with_its_latest_version(functions, make, sfn, ended):
+    arn = functions.get_function(FunctionName=make())["Configuration"]["FunctionArn"]
+    definition = machine(Type="Task", Resource=f"{arn}:$LATEST", End=True)
+    made = sfn.create_state_machine(name="latest", definition=definition, roleArn=ROLE)["stateMachineArn"]
+    told = ended(sfn.start_execution(stateMachineArn=made, input="[1]")["executionArn"])
+    assert json.loads(told["output"])["event"] == [1]

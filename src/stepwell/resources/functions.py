@@ -42,15 +42,15 @@ class Functions:
             name = function.rpartition("function:")[2]
             named = (f.arn for f in list(self._known.values()) if f.name == name and f.version == "$LATEST")
             function = next(named, HERE + name)
-        return function if qualifier in (None, "$LATEST") else f"{function}:{qualifier}"
+        return (f"{function}:{qualifier}" if qualifier else function).removesuffix(":$LATEST")
 
     def warm(self, arn: str) -> None:
         """Start a process now that the first invocation will want."""
-        self._give_back(FunctionProcess(self._function(arn), self._logs))
+        self._give_back(FunctionProcess(self.known(arn), self._logs))
 
     def take(self, arn: str, request_id: str) -> FunctionProcess:
         """A process for one invocation, warm if there is one. Its log stream is known before it runs."""
-        function = self._function(arn)
+        function = self.known(arn)
         with self._lock:
             idle = self._idle.get(arn, [])
             process = next((p for p in reversed(idle) if p.alive()), None)
@@ -89,7 +89,8 @@ class Functions:
         for process in idle:
             process.close()
 
-    def _function(self, arn: str) -> Function:
+    def known(self, arn: str) -> Function:
+        """Raises ResourceNotFoundException if it is not."""
         function = self._known.get(arn)
         if function is None:
             raise ResourceNotFoundException(f"Function not found: {arn}")
