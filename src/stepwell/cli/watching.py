@@ -36,7 +36,7 @@ def local_source() -> Iterator[Source]:
                 progress=progress,
                 place=str(Path.cwd().name),
                 status=reader.status_of,
-                logs=lambda arn, event: lines_of(reader, arn, event),
+                logs=lambda arn, _, attempt: lines_of(reader, arn, attempt.event),
                 resume=hands.resume,
                 stop=hands.stop,
                 schedule=_schedule,

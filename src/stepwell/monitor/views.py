@@ -142,7 +142,7 @@ def card_of(source: Source, watched: Watched) -> Card | None:
     if watched.status not in ("FAILED", "TIMED_OUT", "ABORTED"):
         return None
     failed = watched.story.failed
-    log = source.logs(watched.arn, failed.attempts[-1].event) if failed and failed.attempts else None
+    log = source.logs(watched.arn, failed, failed.attempts[-1]) if failed and failed.attempts else None
     return card(watched.story, watched.execution["name"], log or (), source.suffix, source.code)
 
 
@@ -230,13 +230,13 @@ def _payload(watched: Watched, event: int, key: str) -> str | None:
 
 
 def attempt_logs(source: Source, watched: Watched, visit: Visit) -> list[tuple[Any, list[str] | None]]:
-    return [(attempt, source.logs(watched.arn, attempt.event)) for attempt in visit.attempts]
+    return [(attempt, source.logs(watched.arn, visit, attempt)) for attempt in visit.attempts]
 
 
 def all_logs(source: Source, watched: Watched) -> list[tuple[Visit, Any, list[str] | None]]:
     calls = [(visit, attempt) for visit in watched.story.visits for attempt in visit.attempts]
     calls.sort(key=lambda each: each[1].event)
-    return [(visit, attempt, source.logs(watched.arn, attempt.event)) for visit, attempt in calls[-200:]]
+    return [(visit, attempt, source.logs(watched.arn, visit, attempt)) for visit, attempt in calls[-200:]]
 
 
 # Events
