@@ -16,6 +16,7 @@ from stepwell.api.rest import lambda_, perform
 from stepwell.api.sdk import ANY
 from stepwell.cli.database import environment
 from stepwell.cli.local import HANDLER, Engine
+from stepwell.cli.turns import ServedLeases
 from stepwell.errors import StepwellError
 from stepwell.journal.shelf import LATEST, FunctionRow
 from stepwell.pipeline.find import find_pipeline
@@ -85,10 +86,12 @@ class Served:
             return []
         try:
             pipeline = find_pipeline(None)
-            arn = self.engine.register(pipeline, environment(pipeline, self.engine.folder))
+            variables = environment(pipeline, self.engine.folder)
+            arn = self.engine.register(pipeline, variables)
         except StepwellError as error:
             print(f"warning: the pipeline in this folder is not served: {error.message}", file=sys.stderr)
             return []
+        self.engine.functions.guard = ServedLeases(pipeline, variables, self.engine.hands.watch).guard
         return [_row_of(pipeline, arn)]
 
 

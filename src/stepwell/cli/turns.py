@@ -1,16 +1,20 @@
 """The leases of a process's runs, where their pipeline has a database: opened while the function's process starts."""
 
+import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Thread
+from threading import Lock, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from stepwell.errors import ConfigurationError, DatabaseUnavailable, SecretUnavailable
+from stepwell.api.arns import function_arn
+from stepwell.errors import ConfigurationError, DatabaseUnavailable, RunInProgress, SecretUnavailable, StepwellError
+from stepwell.pipeline.invocation import Invocation
 from stepwell.pipeline.pipeline import Pipeline
 from stepwell.pipeline.settings import Setting, value_of
+from stepwell.resources.function import Response
 
 if TYPE_CHECKING:
     from stepwell.etl.turns import Turns
@@ -53,16 +57,7 @@ class Leases:
             self._thread.join()
 
     def _open(self) -> None:
-        from stepwell.etl.turns import Turns
-
-        setting = self._pipeline.database
-        known = self._variables.get(setting.name) if isinstance(setting, Setting) else None
-        holder = f"stepwell lease of {self._pipeline.name}, process {os.getpid()} on {socket.gethostname()}"
-        try:
-            url = known or value_of(setting, f"pipeline {self._pipeline.name!r}")
-            self._turns = Turns(url, self._pipeline.name, holder)
-        except (ConfigurationError, DatabaseUnavailable, SecretUnavailable):
-            return
+        self._turns = _opened(self._pipeline, self._variables)
 
     def __enter__(self) -> "Leases":
         return self
@@ -73,3 +68,60 @@ class Leases:
         self._wait()
         if self._turns is not None:
             self._turns.close()
+
+
+class ServedLeases:
+    """Those of the executions that a server drives: each is taken at its first call, and given back at its end.
+
+    `watch(arn, tell)` tells of the end of an execution. A connection is as old as its execution, so that a server
+    outlives its database.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, variables: dict[str, str], watch: Callable[[str, Callable[[], None]], None]
+    ) -> None:
+        self._pipeline, self._variables, self._watch = pipeline, variables, watch
+        self._function = function_arn(pipeline.name)
+        self._lock = Lock()
+        self._held: dict[str, Turns] = {}  # by execution
+
+    def guard(self, function: str, event: str) -> Response | None:
+        """On AWS it is the function that refuses to work for a second run; here its answer."""
+        if function != self._function or not self._pipeline.needs_database:
+            return None
+        try:
+            call = Invocation(json.loads(event), None, "")
+            if call.state:
+                self._take(call)
+        except RunInProgress as error:
+            told = {"errorMessage": error.message, "errorType": "RunInProgress", "stackTrace": []}
+            return Response(None, "RunInProgress", json.dumps(told, ensure_ascii=False))
+        except (ValueError, StepwellError):
+            pass  # the function says so itself
+        return None
+
+    def _take(self, call: Invocation) -> None:
+        with self._lock:
+            turns = None if call.execution in self._held else _opened(self._pipeline, self._variables)
+            if turns is None:
+                return
+            try:
+                turns.take(call.window)
+            except RunInProgress:
+                turns.close()
+                raise
+            self._held[call.execution] = turns
+        self._watch(call.execution, lambda: self._held.pop(call.execution).close())
+
+
+def _opened(pipeline: Pipeline, variables: dict[str, str]) -> "Turns | None":
+    from stepwell.etl.turns import Turns
+
+    setting = pipeline.database
+    known = variables.get(setting.name) if isinstance(setting, Setting) else None
+    holder = f"stepwell lease of {pipeline.name}, process {os.getpid()} on {socket.gethostname()}"
+    try:
+        url = known or value_of(setting, f"pipeline {pipeline.name!r}")
+        return Turns(url, pipeline.name, holder)
+    except (ConfigurationError, DatabaseUnavailable, SecretUnavailable):
+        return None
