@@ -40,6 +40,11 @@ def path_of(text):
         ("$.store.book.length()", 3),
         ("$.none.length()", None),
         ("$.store.bicycle.keys()", ["color", "price"]),
+        ("$.store.book[0].title.length()", None),
+        ("$.limit.keys()", None),
+        ("$.store.book[3]", None),
+        ("$.store.book[-4]", None),
+        ("$.store.book[3].length()", None),
     ],
 )
 def test_a_definite_path_gives_the_one_value(path, value):
@@ -65,6 +70,8 @@ def test_a_definite_path_gives_the_one_value(path, value):
         ("$.store.book[0].tags[*]", ["x"]),
         ("$.no.such[*]", []),
         ("$.limit[1:5].value", []),
+        ("$.store.book[0,3].title", ["A"]),
+        ("$..tags[1]", [None]),
     ],
 )
 def test_any_other_path_gives_the_list_of_what_it_finds(path, values):
@@ -80,22 +87,47 @@ def test_any_other_path_gives_the_list_of_what_it_finds(path, values):
         ("$.no", "No results for path: $['no']"),
         ("$.no.such.path", "Missing property in path $['no']"),
         ("$.store.bicycle.no", "No results for path: $['store']['bicycle']['no']"),
-        ("$.store.book[3]", "No results for path: $['store']['book'][3]"),
-        ("$.store.book[3].title", "No results for path: $['store']['book'][3]['title']"),
-        ("$.store.bicycle[0]", "Filter: [0] can only be applied to arrays. Current context is: {color=red, price=20}"),
-        ("$.none[0]", "The path $['none'] is null"),
+        ("$.store.book[3][0]", "The path $['store']['book'][3] is null"),
         (
-            "$.limit.more",
-            "Expected to find an object with property ['more'] in path $['limit'] but found 'java.lang.Integer'. "
-            "This is not a json object according to the JsonProvider: "
-            "'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.",
+            "$.store.bicycle[0]",
+            'Filter: [0] can only be applied to arrays. Current context is: {"color":"red","price":20}',
         ),
+        ("$.store.bicycle.color[0]", "Filter: [0] can only be applied to arrays. Current context is: red"),
+        ("$.store.book[0].tags[0][0]", 'Filter: [0] can only be applied to arrays. Current context is: "x"'),
+        ("$.none[0]", "The path $['none'] is null"),
+        ("$.store.book[0].tags.sum()", "Aggregation function attempted to calculate value using empty array"),
+        ("$.limit['a','b']", "Expected to find an object"),
     ],
 )
 def test_a_definite_path_that_leads_nowhere_says_why_in_jayways_words(path, why):
     with pytest.raises(PathNotFound) as problem:
         path_of(path).read(DATA)
     assert str(problem.value) == why
+
+
+@pytest.mark.parametrize(
+    ("path", "where", "found"),
+    [
+        ("$.limit.more", "$['limit']", "java.lang.Integer"),
+        ("$.none.more", "$['none']", "null"),
+        ("$.store.book.more", "$['store']['book']", "com.fasterxml.jackson.databind.node.ArrayNode"),
+        (
+            "$.store.book[0].tags[0].more",
+            "$['store']['book'][0]['tags'][0]",
+            "com.fasterxml.jackson.databind.node.TextNode",
+        ),
+        ("$.store.book[3].more", "$['store']['book'][3]", "null"),
+    ],
+)
+def test_what_is_no_object_is_told_by_its_class(path, where, found):
+    """Jayway unwraps what it finds under a name, and leaves Jackson's node where it finds it by its index."""
+    with pytest.raises(PathNotFound) as problem:
+        path_of(path).read(DATA)
+    assert str(problem.value) == (
+        f"Expected to find an object with property ['more'] in path {where} but found '{found}'. "
+        "This is not a json object according to the JsonProvider: "
+        "'com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider'."
+    )
 
 
 @pytest.mark.parametrize("path", ["", "store", "$.", "$[", "$[]", "$['a", "$.a b", "$.a[1", "$.a[x]", "$.a[:]"])
@@ -117,9 +149,3 @@ def test_a_backslash_in_a_name_is_part_of_it():
 
 def test_values_are_printed_as_java_prints_them():
     assert java({"a": [1, None, True, "x"], "b": {}}) == "{a=[1, null, true, x], b={}}"
-
-
-def test_a_path_function_that_does_not_fit_finds_nothing():
-    for path in ("$.limit.keys()", "$.store.book[0].tags.min()", "$.store.book[9].length()"):
-        with pytest.raises(PathNotFound):
-            path_of(path).read(DATA)

@@ -1,7 +1,8 @@
 """JSONPath as Step Functions reads it (Jayway's dialect and its texts): a path becomes a closure, once.
 
 A definite path (names and single indexes) gives one value or raises PathNotFound. Any other path gives the list of what
-it finds, which is empty where nothing matches: AWS does that even where a parent is missing.
+it finds, which is empty where nothing matches: AWS does that even where a parent is missing. AWS reads Jackson's nodes:
+an index past the end gives null, and functions find no numbers in them.
 """
 
 from collections.abc import Callable
@@ -11,21 +12,17 @@ from typing import Any, NamedTuple
 
 from stepwell.asl.cursor import Cursor
 from stepwell.asl.jsonfilter import ABSENT, Filter, Operand, Test
+from stepwell.asl.payload import dumps
 
 # A name, an index, or, for what can find several things, a function from (nodes, root) to nodes.
 Fan = Callable[[list[Any], Any], list[Any]]
 Step = str | int | Fan
 Read = Callable[[Any], Any]
 
-_JAVA = {
-    type(None): "null",
-    str: "java.lang.String",
-    int: "java.lang.Integer",
-    float: "java.lang.Double",
-    bool: "java.lang.Boolean",
-    list: "java.util.ArrayList",
-}
-_PROVIDER = "com.jayway.jsonpath.spi.json.JacksonJsonProvider"
+# What Jayway calls a value: Jackson's node, or, found under a name, the value in it.
+_NODES = {type(None): "Null", str: "Text", int: "Int", float: "Double", bool: "Boolean", list: "Array"}
+_JAVA = {str: "String", int: "Integer", float: "Double", bool: "Boolean"}
+_PROVIDER = "com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider"
 
 
 class PathNotFound(LookupError):
@@ -59,8 +56,8 @@ def _with_tail(read: Read, tail: Read | None) -> Read:
     def apply(value: Any) -> Any:
         try:
             return tail(read(value))
-        except (TypeError, ValueError, KeyError, ZeroDivisionError) as problem:
-            raise PathNotFound(f"The function cannot be applied: {problem}") from None
+        except ValueError as problem:
+            raise PathNotFound(str(problem)) from None
 
     return apply
 
@@ -91,7 +88,7 @@ def _bracket(cursor: Cursor, steps: list[Step]) -> Read | None:
         names = _quoted_names(cursor)
         cursor.expect("]")
         if len(names) > 1 and not cursor.looking_at(".", "["):
-            return lambda value: {name: value[name] for name in names if name in value}
+            return lambda value: {name: value[name] for name in names if name in _object(value)}
         steps.append(names[0] if len(names) == 1 else _named(names))
         return None
     if cursor.take("*"):
@@ -144,7 +141,7 @@ def _definite(steps: tuple[str | int, ...]) -> Read:
     def read(value: Any) -> Any:
         try:
             return reduce(follow, steps, value)
-        except (KeyError, IndexError, TypeError):
+        except (KeyError, TypeError):
             raise PathNotFound(_why(steps, value)) from None
 
     return read
@@ -152,9 +149,11 @@ def _definite(steps: tuple[str | int, ...]) -> Read:
 
 def _item(node: Any, step: Any) -> Any:
     """Python would give a character of a text, too."""
-    if type(step) is int and type(node) is not list:
+    if type(step) is str:
+        return node[step]
+    if type(node) is not list:
         raise TypeError
-    return node[step]
+    return node[step] if -len(node) <= step < len(node) else None
 
 
 def _shown(steps: tuple[str | int, ...]) -> str:
@@ -163,29 +162,36 @@ def _shown(steps: tuple[str | int, ...]) -> str:
 
 def _why(steps: tuple[str | int, ...], value: Any) -> str:
     """Jayway's reason why a definite path finds nothing."""
-    node = value
+    node, is_node = value, True  # whether it is one of Jackson's
     for depth, step in enumerate(steps):
         here = _shown(steps[:depth])
         if type(step) is int:
-            if node is None:
+            if node is None and not is_node:
                 return f"The path {here} is null"
             if type(node) is not list:
-                return f"Filter: [{step}] can only be applied to arrays. Current context is: {java(node)}"
-            if not -len(node) <= step < len(node):
+                shown = dumps(node) if is_node or type(node) is dict else java(node)
+                return f"Filter: [{step}] can only be applied to arrays. Current context is: {shown}"
+            is_node = -len(node) <= step < len(node)
+            node = node[step] if is_node else None
+            continue
+        if type(node) is not dict:
+            return (
+                f"Expected to find an object with property ['{step}'] in path {here} but found "
+                f"'{_class(node, is_node)}'. This is not a json object according to the JsonProvider: '{_PROVIDER}'."
+            )
+        if step not in node:
+            if depth == len(steps) - 1:
                 break
-        else:
-            if type(node) is not dict:
-                return (
-                    f"Expected to find an object with property ['{step}'] in path {here} but found "
-                    f"'{_JAVA.get(type(node), 'null')}'. This is not a json object according to the JsonProvider: "
-                    f"'{_PROVIDER}'."
-                )
-            if step not in node:
-                if depth == len(steps) - 1:
-                    break
-                return f"Missing property in path {_shown(steps[: depth + 1])}"
-        node = node[step]
+            return f"Missing property in path {_shown(steps[: depth + 1])}"
+        node, is_node = node[step], False
     return f"No results for path: {_shown(steps)}"
+
+
+def _class(value: Any, is_node: bool) -> str:
+    kind = type(value)
+    if is_node or kind is list:
+        return f"com.fasterxml.jackson.databind.node.{_NODES[kind]}Node"
+    return "null" if value is None else f"java.lang.{_JAVA[kind]}"
 
 
 def java(value: Any) -> str:
@@ -227,7 +233,7 @@ def _indefinite(steps: list[Step]) -> Read:
 def _each(nodes: list[Any], step: Any) -> list[Any]:
     if type(step) is str:
         return [node[step] for node in nodes if type(node) is dict and step in node]
-    return [node[step] for node in nodes if type(node) is list and -len(node) <= step < len(node)]
+    return [_item(node, step) for node in nodes if type(node) is list]
 
 
 def _children(nodes: list[Any], root: Any) -> list[Any]:
@@ -283,19 +289,22 @@ def _operand(cursor: Cursor) -> Operand:
 
 
 def _length(value: Any) -> Any:
-    return len(value) if isinstance(value, list | dict | str) else None
+    return len(value) if isinstance(value, list | dict) else None
 
 
-def _numbers(value: Any) -> list[Any]:
-    return [item for item in value if type(item) in (int, float)]
+def _object(value: Any) -> Any:
+    if type(value) is not dict:
+        raise ValueError("Expected to find an object")
+    return value
+
+
+def _aggregated(value: Any) -> Any:
+    raise ValueError("Aggregation function attempted to calculate value using empty array")
 
 
 _FUNCTIONS: dict[str, Read] = {
     "length": _length,
     "size": _length,
-    "keys": list,
-    "min": lambda value: float(min(_numbers(value))),
-    "max": lambda value: float(max(_numbers(value))),
-    "sum": lambda value: float(sum(_numbers(value))),
-    "avg": lambda value: sum(_numbers(value)) / len(_numbers(value)),
+    "keys": lambda value: list(value) if type(value) is dict else None,
+    **dict.fromkeys(("min", "max", "sum", "avg", "stddev"), _aggregated),
 }
