@@ -61,6 +61,7 @@ def holds(rule, scope, value=INPUT):
         ("$.no.such", "IsPresent", True, False),
         ("$.no.such", "IsPresent", False, True),
         ("$.list", "IsPresent", False, False),
+        ("$.list[9]", "IsPresent", True, False),  # how a list is known to be empty
     ],
 )
 @pytest.mark.proves(

@@ -1,8 +1,8 @@
 """JSONPath as Step Functions reads it (Jayway's dialect and its texts): a path becomes a closure, once.
 
 A definite path (names and single indexes) gives one value or raises PathNotFound. Any other path gives the list of what
-it finds, which is empty where nothing matches: AWS does that even where a parent is missing. AWS reads Jackson's nodes:
-an index past the end gives null, and functions find no numbers in them.
+it finds, which is empty where nothing matches: AWS does that even where a parent is missing. AWS reads Jackson's nodes,
+in which functions find no numbers.
 """
 
 from collections.abc import Callable
@@ -141,7 +141,7 @@ def _definite(steps: tuple[str | int, ...]) -> Read:
     def read(value: Any) -> Any:
         try:
             return reduce(follow, steps, value)
-        except (KeyError, TypeError):
+        except (KeyError, IndexError, TypeError):
             raise PathNotFound(_why(steps, value)) from None
 
     return read
@@ -149,11 +149,9 @@ def _definite(steps: tuple[str | int, ...]) -> Read:
 
 def _item(node: Any, step: Any) -> Any:
     """Python would give a character of a text, too."""
-    if type(step) is str:
-        return node[step]
-    if type(node) is not list:
+    if type(step) is int and type(node) is not list:
         raise TypeError
-    return node[step] if -len(node) <= step < len(node) else None
+    return node[step]
 
 
 def _shown(steps: tuple[str | int, ...]) -> str:
@@ -172,6 +170,8 @@ def _why(steps: tuple[str | int, ...], value: Any) -> str:
                 shown = dumps(node) if is_node or type(node) is dict else java(node)
                 return f"Filter: [{step}] can only be applied to arrays. Current context is: {shown}"
             is_node = -len(node) <= step < len(node)
+            if not is_node and depth == len(steps) - 1:
+                break
             node = node[step] if is_node else None
             continue
         if type(node) is not dict:
@@ -233,7 +233,7 @@ def _indefinite(steps: list[Step]) -> Read:
 def _each(nodes: list[Any], step: Any) -> list[Any]:
     if type(step) is str:
         return [node[step] for node in nodes if type(node) is dict and step in node]
-    return [_item(node, step) for node in nodes if type(node) is list]
+    return [node[step] for node in nodes if type(node) is list and -len(node) <= step < len(node)]
 
 
 def _children(nodes: list[Any], root: Any) -> list[Any]:
