@@ -207,6 +207,23 @@ def test_a_child_is_redriven_by_its_run_alone(sfn: Any, ended: Callable[[str], A
         sfn.redrive_execution(executionArn=child)
 
 
+def test_an_express_child_is_described_and_nothing_else(sfn: Any, ended: Callable[[str], Any]) -> None:
+    arn = started(sfn, distributed(PASS, express=True), [1])
+    ended(arn)
+    [child] = sfn.list_executions(mapRunArn=run_of(sfn, arn)["mapRunArn"])["executions"]
+    assert sfn.describe_execution(executionArn=child["executionArn"])["status"] == "SUCCEEDED"
+    refusing = (
+        sfn.get_execution_history,
+        sfn.stop_execution,
+        sfn.redrive_execution,
+        sfn.list_map_runs,
+        sfn.describe_state_machine_for_execution,
+    )
+    for call in refusing:
+        with pytest.raises(sfn.exceptions.InvalidArn, match="Resource type not valid in this context: express"):
+            call(executionArn=child["executionArn"])
+
+
 def test_a_run_within_a_run(sfn: Any, ended: Callable[[str], Any]) -> None:
     inner = json.loads(distributed(PASS))
     inner["States"] = {"Inner": inner["States"]["M"]}

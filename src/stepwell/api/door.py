@@ -78,9 +78,10 @@ class Door:
         """The state machine behind any of its ARNs."""
         return existing(self.journal.catalog.machine(name.machine), no_machine(name.arn))
 
-    def execution(self, arn: str) -> ExecutionRow:
+    def execution(self, arn: str, child: bool = False) -> ExecutionRow:
+        """`child`: also an Express execution, if a map run has started it."""
         row = self.journal.execution(arn)
-        if row is None or row.map_run is None:  # an Express execution is described only as the child of a map run
+        if not child or row is None or row.map_run is None:
             check_arn(arn, "execution")
         if row is None or row.status == PENDING:
             raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn}'")

@@ -82,7 +82,7 @@ def _started(door: Door, request: Request) -> ExecutionRow:
 
 
 def describe_execution(door: Door, request: Request) -> Answer:
-    row = door.execution(request["executionArn"])
+    row = door.execution(request["executionArn"], child=True)
     ended_badly = row.status in _REDRIVABLE
     redrivable = "REDRIVABLE" if row.map_run is None else "REDRIVABLE_BY_MAP_RUN"
     redriving = given(
