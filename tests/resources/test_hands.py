@@ -75,8 +75,15 @@ def test_a_refusal_has_the_name_and_the_words_of_its_family(run: Run) -> None:
     assert optimised.cause.endswith("; Proxy: null)")
 
 
-def test_a_refusal_that_the_action_does_not_list_is_called_after_the_service(run: Run) -> None:
+def test_a_refusal_that_the_action_does_not_list_is_called_after_the_service(run: Run, table: str) -> None:
     assert run("aws-sdk:s3:headObject", {"Bucket": "none-such-bucket", "Key": "k"})[-1].error == "S3.S3Exception"
+    wrong = {"TableName": table, "Key": {"id": {"S": "1"}}, "UpdateExpression": "SET no", "ReturnValues": "NONE"}
+    optimised = run("dynamodb:updateItem", wrong)[-1]
+    assert (optimised.error, run("aws-sdk:dynamodb:updateItem", wrong)[-1].error) == (
+        "DynamoDB.AmazonDynamoDBException",
+        "DynamoDb.DynamoDbException",
+    )
+    assert "(Service: AmazonDynamoDBv2; Status Code: 400; Error Code: ValidationException;" in (optimised.cause or "")
 
 
 def test_a_field_or_an_action_that_there_is_not_fails_before_anybody_is_asked(run: Run) -> None:

@@ -105,7 +105,7 @@ def failure(call: Services, to: Integration, error: StepwellError, request: str)
         return Failure("States.Runtime", f"The Parameters could not be used to start the Task: [{error.message}]")
     if status == 0:
         return Failure(f"{prefix}.{code}", error.message)
-    code = code if modelled else f"{prefix if to.sdk else service}Exception"
+    code = code if modelled else f"{prefix if to.sdk else service.removesuffix('v2')}Exception"
     if to.sdk:
         told = f"(Service: {service}, Status Code: {status}, Request ID: {request}) (SDK Attempt Count: 1)"
     else:
