@@ -399,14 +399,14 @@ class Worker:
 
     def _begin(self, number: int, changes: Changes) -> None:
         execution = changes.execution
+        if self.observer is not None and changes.events:  # before it begins what follows
+            self.observer(execution, changes.events)
         for timer in changes.timers:
             heappush(self._timers, (timer.due, number, timer))
         for call in changes.cancelled:
             self._hands.cancel(uuid_of(execution.arn, call))
         for invocation in changes.invocations:
             self._invoke(number, execution.arn, invocation)
-        if self.observer is not None and changes.events:
-            self.observer(execution, changes.events)
         for change in changes.runs:
             with self.guarded(number):
                 self._runs.changed(number, execution, change)

@@ -14,7 +14,7 @@ def test_runs_and_histories_are_the_same_on_both_sides(there):
     project.environment["TZ"] = "EST5"  # boto3 tells times in the local zone
     for words in (["runs", "--json"], ["runs", "--status", "failed", "--json"], ["show", "--json"]):
         assert project.json(*words, *on_aws) == project.json(*words)
-    shown = project.said("show", "bad", *on_aws).replace(f" {' '.join(on_aws)}", "")
+    shown = project.said("show", "bad", *on_aws).replace(f" {' '.join(on_aws)}", "").replace(f"{project.folder}/", "")
     here = [line for line in project.said("show", "bad").splitlines() if not line.startswith("  log ")]
     assert shown.splitlines() == here
 

@@ -138,6 +138,12 @@ def test_the_last_lines_of_the_log_are_told_without_the_error_itself(history: Bu
     assert "  log    one" in found.lines()
 
 
+def test_lines_of_the_log_that_only_repeat_the_error_are_left_out(history: Build) -> None:
+    message = "sql/a.sql:1: division by zero\nSQLSTATE 22012\nIn chunk 3 (1 … 5; 10 rows)."
+    log = ["4 chunks", "chunk 3 has failed: DataError: sql/a.sql:1: division by zero", "SQLSTATE 22012"]
+    assert card(story(history(failed("DataError", lambda_cause(message), ""))), "run-1", log).log == ("4 chunks",)
+
+
 def test_the_chunk_that_failed_is_named(history: Build) -> None:
     message = "division by zero\nIn chunk 17 (1 … 5; 200 rows). What other chunks have done stays done."
     assert of(history, "DataError", lambda_cause(message), "").chunk == "chunk 17 (1 … 5; 200 rows)"

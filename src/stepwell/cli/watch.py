@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from argparse import ArgumentParser, Namespace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,16 @@ from stepwell.cli.main import FAILED, INTERRUPTED
 from stepwell.cli.runs_of import all_events
 from stepwell.cli.streams import last_log
 from stepwell.cli.terminal import Terminal, duration
+from stepwell.engine.events import Event
+from stepwell.engine.execution import Execution
 from stepwell.insight.failure import Card, card
 from stepwell.insight.story import Story, story
 from stepwell.operate.resume import actions_of
 from stepwell.operate.runs import run_of
 from stepwell.pipeline.pipeline import Pipeline
 from stepwell.progress import open_progress
+
+_ENDS = ("Succeeded", "Failed", "TimedOut")
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -38,15 +43,23 @@ def watch(engine: Engine, arn: str, pipeline: Pipeline, options: Namespace, resu
     tail = Tail(engine.folder / "logs")
     interrupted = False
 
+    def speak(shown: Live) -> None:
+        for line in tail.lines({call.log for call in engine.journal.invocations(row.id) if call.log}):
+            shown.said(line)
+
+    def see(shown: Live, execution: Execution, events: list[Event]) -> None:
+        if any(event.type.endswith(_ENDS) for event in events):  # what a task has printed comes before its end
+            speak(shown)
+        shown.see(execution, events)
+
     def over() -> bool:
         if view is not None:
-            for line in tail.lines({call.log for call in engine.journal.invocations(row.id) if call.log}):
-                view.said(line)
+            speak(view)
             view.tick()
         return not engine.worker.owns(row.id)
 
     if view is not None:
-        engine.worker.observer = view.see
+        engine.worker.observer = partial(see, view)
         for call in engine.journal.invocations(row.id):
             tail.skip(call.log)
     try:

@@ -28,6 +28,7 @@ _DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
+_AS_ASKED = ("42P06", "42P07")  # a schema or relation is there already: IF NOT EXISTS has said that it may be
 _warm: dict[tuple[int, str], "TaskConnection"] = {}
 _door = threading.Lock()
 
@@ -234,7 +235,8 @@ def _caller() -> str:
 
 
 def _print_notice(notice: psycopg.errors.Diagnostic) -> None:
-    print(f"{notice.severity}: {notice.message_primary}", flush=True)
+    if notice.sqlstate not in _AS_ASKED:
+        print(f"{notice.severity}: {notice.message_primary}", flush=True)
 
 
 atexit.register(close_all)

@@ -100,17 +100,18 @@ def card(story: Story, run: str, log: Sequence[str] = (), flags: str = "", code:
         chunk=_first(_CHUNK, message),
         cause=told and told.cause,
         remedy=told and told.remedy,
-        log=tuple(last_lines(log)),
+        log=tuple(last_lines(log, message)),
     )
 
 
-def last_lines(log: Sequence[str], most: int = 5) -> list[str]:
-    """The last lines of a log before the error itself, of which the card tells."""
+def last_lines(log: Sequence[str], message: str, most: int = 5) -> list[str]:
+    """The last lines of a log before the error itself, of which the card tells, and without those that tell of it."""
+    first, *others = message.splitlines() or [""]
     before: list[str] = []
     for line in log:
         if line.startswith(("[ERROR] ", "Traceback (most recent call last)")):
             break
-        if line.strip():
+        if line.strip() and line not in others and not (first and line.endswith(first)):
             before.append(line.rstrip())
     return before[-most:]
 

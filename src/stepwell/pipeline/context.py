@@ -7,8 +7,9 @@ from typing import Any
 class TaskContext:
     """Given to a Python task that has a parameter `context`.
 
-    `run` stays the same over retries and resumes, `attempt` counts from 1, `params` are the run's parameters,
-    `remaining()` is how many seconds are left until the task's deadline.
+    `run` stays the same over retries and resumes; `attempt` counts the attempts at the task for this window, those of
+    earlier runs included, or without a database those of this run. `params` are the run's parameters, `remaining()` is
+    how many seconds are left until the task's deadline.
     """
 
     __slots__ = ("attempt", "params", "pipeline", "remaining", "request_id", "run", "task", "window")
