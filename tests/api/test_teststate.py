@@ -221,6 +221,7 @@ def test_a_machine_that_is_wrong_elsewhere_is_refused(tried):
             "ValidationException",
             "State type 'Wait' is not supported when a mock is specified",
         ),
+        (INVOKE, {"roleArn": "r"}, "InvalidArn", "Invalid Role Arn: 'r'"),
         (INVOKE, {"mock": {"errorOutput": {"cause": "c"}}}, "ValidationException", "must have an error"),
         (INVOKE, {"mock": {"result": "[]"}}, "ValidationException", "Mocked result must be a JSON object."),
         (INVOKE, {"mock": {"result": "no"}}, "ValidationException", "Mocked result must be valid JSON"),

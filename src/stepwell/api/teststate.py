@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from stepwell.api.arns import ROLE, machine_arn
+from stepwell.api.arns import ROLE, check_role, machine_arn
 from stepwell.api.definitions import check_definition
 from stepwell.api.door import Answer, Door, Request, existing, given, new_id
 from stepwell.api.executions import check_input
@@ -52,6 +52,7 @@ class _Test:
         self.door = door
         self.state, item = _subject(request)
         self.mock = read_mock(door, self.state, request)
+        self.role = check_role(request.get("roleArn", ROLE))
         text = request.get("input", "{}")
         check_input(text)
         self.raw = Payload.parse(text)
@@ -73,7 +74,7 @@ class _Test:
                 "Id": f"{machine.replace(':stateMachine:', ':express:')}:{name}",
                 "Input": self.raw.value,
                 "Name": name,
-                "RoleArn": request.get("roleArn", ROLE),
+                "RoleArn": self.role,
                 "StartTime": moment,
             },
             "StateMachine": {"Id": machine, "Name": machine.rpartition(":")[2]},
