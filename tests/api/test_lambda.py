@@ -184,3 +184,17 @@ def test_a_function_may_be_named_with_its_latest_version(functions, make, sfn, e
     made = sfn.create_state_machine(name="latest", definition=definition, roleArn=ROLE)["stateMachineArn"]
     told = ended(sfn.start_execution(stateMachineArn=made, input="[1]")["executionArn"])
     assert json.loads(told["output"])["event"] == [1]
+
+
+def test_a_version_that_there_is_not_is_not_found(functions, make):
+    name = make()
+    for qualifier in ("0", "7", "99999999999999999999"):
+        for call in (functions.get_function, functions.invoke):
+            assert refused(call, FunctionName=name, Qualifier=qualifier)[0] == "ResourceNotFoundException"
+
+
+def test_a_marker_is_the_number_of_a_version(functions, make):
+    name = make()
+    told = refused(functions.list_versions_by_function, FunctionName=name, Marker="x")
+    assert told[0] == "InvalidParameterValueException"
+    assert functions.list_versions_by_function(FunctionName=name, Marker="99999999999999999999")["Versions"] == []

@@ -1,6 +1,7 @@
 """Lists in pages: however small the pages, they are the whole list, once and in its order."""
 
 import json
+from base64 import b64encode
 
 import pytest
 
@@ -64,3 +65,18 @@ def test_a_page_goes_on_where_the_one_before_has_ended_though_something_has_come
     rest = client.list_state_machines(nextToken=first["nextToken"])
     assert [item["name"] for item in rest["stateMachines"]] == ["m2", "m3", "m4"]
     client.delete_state_machine(stateMachineArn=MACHINE.replace("m0", "a-new-one"))
+
+
+@pytest.mark.parametrize("action", ["list_executions", "list_state_machine_versions", "get_execution_history"])
+def test_a_token_with_a_number_that_nothing_can_have_is_none(client, action):
+    token = b64encode(b"after:99999999999999999999").decode()
+    with pytest.raises(errors.InvalidToken):
+        getattr(client, action)(**LISTS[action][1], nextToken=token)
+
+
+def test_a_version_with_a_number_that_nothing_can_have_does_not_exist(client):
+    arn = f"{MACHINE}:99999999999999999999"
+    for action in ("describe_state_machine", "start_execution", "list_executions", "list_state_machine_aliases"):
+        with pytest.raises(errors.StateMachineDoesNotExist):
+            getattr(client, action)(stateMachineArn=arn)
+    client.delete_state_machine_version(stateMachineVersionArn=arn)

@@ -87,6 +87,13 @@ def test_a_value_of_another_type_is_not_converted(request_, text):
         validate("CreateStateMachine", GOOD | request_ if isinstance(request_, dict) else request_)
 
 
+@pytest.mark.parametrize(("field", "most"), [("maxConcurrency", 2**31 - 1), ("toleratedFailureCount", 2**63 - 1)])
+def test_a_number_has_as_many_bits_as_its_type(field, most):
+    validate("UpdateMapRun", {"mapRunArn": "a", field: most})
+    with pytest.raises(SerializationException, match=r"NUMBER_VALUE can not be converted to an? "):
+        validate("UpdateMapRun", {"mapRunArn": "a", field: most + 1})
+
+
 def test_a_good_request_and_fields_of_the_future_pass():
     validate("CreateStateMachine", GOOD | {"somethingNew": 1})
 

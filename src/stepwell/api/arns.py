@@ -70,7 +70,7 @@ def qualified(arn: str) -> Qualified:
         return Qualified(arn, arn)
     machine, qualifier = ":".join(parts[:7]), ":".join(parts[7:])
     if qualifier.isdecimal():
-        return Qualified(arn, machine, number=int(qualifier))
+        return Qualified(arn, machine, number=min(int(qualifier), 2**63 - 1))
     return Qualified(arn, machine, alias=qualifier)
 
 

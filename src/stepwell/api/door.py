@@ -21,6 +21,8 @@ Answer = dict[str, Any]
 Written = Payload  # an answer that is JSON already
 Row = TypeVar("Row")
 
+HIGHEST = 2**63 - 1  # that a row of the journal can have for a number
+
 
 class Later(NamedTuple):
     """An answer that can be given once an execution has ended, or at the latest after so many seconds.
@@ -169,6 +171,6 @@ def token_of(request: Request) -> str | None:
 
 def number_of(request: Request) -> int | None:
     token = token_of(request)
-    if token is not None and not token.isdecimal():
+    if token is not None and not (token.isdecimal() and int(token) <= HIGHEST):
         raise InvalidToken("Invalid Token: 'Invalid token'")
     return None if token is None else int(token)

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from stepwell.api.arns import function_arn
 from stepwell.api.code import Code
-from stepwell.api.door import Request, existing, given, new_id
+from stepwell.api.door import HIGHEST, Request, existing, given, new_id
 from stepwell.errors import (
     InvalidParameterValueException,
     InvalidRequestContentException,
@@ -58,7 +58,8 @@ class Shop:
 
     def find(self, request: Request) -> FunctionRow:
         name, qualifier = _named(request)
-        version = LATEST if qualifier in (None, "$LATEST") else int(qualifier) if (qualifier or "").isdecimal() else -1
+        number = int(qualifier) if qualifier and qualifier.isdecimal() else 0
+        version = LATEST if qualifier in (None, "$LATEST") else number if 0 < number <= HIGHEST else -1
         live = self.live.get(name) if version == LATEST else None
         row: FunctionRow | None = live or self.ask(lambda: self.shelf.function(name, version))
         full = function_arn(name) + (f":{qualifier}" if qualifier else "")
@@ -161,7 +162,10 @@ def list_functions(shop: Shop, request: Request) -> Settings:
 def list_versions_by_function(shop: Shop, request: Request) -> Settings:
     row = shop.find({"FunctionName": request["FunctionName"]})
     rows = shop.ask(lambda: shop.shelf.versions(row.name)) or [row]
-    after = int(request.get("Marker") or -1)
+    marker = request.get("Marker")
+    if marker and not marker.isdecimal():
+        raise InvalidParameterValueException("The marker is none that a page has ended with.")
+    after = int(marker) if marker else -1
     return _listed("Versions", request, [row for row in rows if row.version > after], "version")
 
 

@@ -100,13 +100,15 @@ _PYTHON: dict[str, Any] = {
     "timestamp": (int, float),
     "blob": (str, bytes),
 }
+_BITS = {"integer": 31, "long": 63}  # beside the sign
 _START = {dict: "structure or map", list: "list"}
 _JSON = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "DECIMAL_VALUE"}
 
 
 def _check_type(type_: str, value: Any) -> None:
     wanted = _PYTHON[type_]
-    if isinstance(value, wanted) and (type_ == "boolean" or not isinstance(value, bool)):
+    fits = type_ not in _BITS or (isinstance(value, int) and -(2 ** _BITS[type_]) <= value < 2 ** _BITS[type_])
+    if isinstance(value, wanted) and fits and (type_ == "boolean" or not isinstance(value, bool)):
         return
     if wanted in _START:
         raise SerializationException(f"Unexpected token: expected start of {_START[wanted]}")
