@@ -1,8 +1,8 @@
 """JSONPath as Step Functions reads it (Jayway's dialect and its texts): a path becomes a closure, once.
 
 A definite path (names and single indexes) gives one value or raises PathNotFound. Any other path gives the list of what
-it finds, which is empty where nothing matches: AWS does that even where a parent is missing. AWS reads Jackson's nodes,
-in which functions find no numbers.
+it finds, which is empty where nothing matches: AWS does that even where a parent is missing. The dialect is that of
+Jayway 2.0, which counts from the end as [(@.length-1)] and has no functions: length() is a name there.
 """
 
 from collections.abc import Callable
@@ -14,15 +14,18 @@ from stepwell.asl.cursor import Cursor
 from stepwell.asl.jsonfilter import ABSENT, Filter, Operand, Test
 from stepwell.asl.payload import dumps
 
-# A name, an index, or, for what can find several things, a function from (nodes, root) to nodes.
+# A name, names, an index, or, for what can find several things, a function from (nodes, root) to nodes.
 Fan = Callable[[list[Any], Any], list[Any]]
-Step = str | int | Fan
+Place = str | tuple[str, ...] | int
+Step = Place | Fan
 Read = Callable[[Any], Any]
 
-# What Jayway calls a value: Jackson's node, or, found under a name, the value in it.
-_NODES = {type(None): "Null", str: "Text", int: "Int", float: "Double", bool: "Boolean", list: "Array"}
-_JAVA = {str: "String", int: "Integer", float: "Double", bool: "Boolean"}
-_PROVIDER = "com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider"
+
+class FromEnd(int):
+    """An index that counts from the end."""
+
+    def __str__(self) -> str:
+        return f"(@.length-{int(self)})"
 
 
 class PathNotFound(LookupError):
@@ -40,67 +43,47 @@ class Path(NamedTuple):
 def parse(cursor: Cursor) -> Path:
     """Reads the steps of a path, behind its $, its @ or the name of its variable."""
     steps: list[Step] = []
-    tail: Read | None = None
-    while tail is None and cursor.looking_at(".", "["):
-        tail = _step(cursor, steps)
+    while cursor.looking_at(".", "["):
+        _step(cursor, steps)
     plain = tuple(step for step in steps if not callable(step))
     if len(plain) < len(steps):
-        return Path(False, _with_tail(_indefinite(steps), tail), None)
-    return Path(True, _with_tail(_definite(plain), tail), None if tail else plain)
+        return Path(False, _indefinite(steps), None)
+    return Path(True, _definite(plain), _reference(plain))
 
 
-def _with_tail(read: Read, tail: Read | None) -> Read:
-    if tail is None:
-        return read
-
-    def apply(value: Any) -> Any:
-        try:
-            return tail(read(value))
-        except ValueError as problem:
-            raise PathNotFound(str(problem)) from None
-
-    return apply
+def _reference(steps: tuple[Place, ...]) -> tuple[str | int, ...] | None:
+    named = tuple(step for step in steps if not (isinstance(step, tuple | FromEnd) or str(step).endswith("()")))
+    return named if len(named) == len(steps) else None
 
 
-def _step(cursor: Cursor, steps: list[Step]) -> Read | None:
-    """Adds the next step; answers the function that ends the path, if that is what comes next."""
+def _step(cursor: Cursor, steps: list[Step]) -> None:
     if cursor.take(".."):
         steps.append(_descendants)
     else:
         cursor.take(".")
     if cursor.take("["):
-        return _bracket(cursor, steps)
-    if cursor.take("*"):
+        steps.append(_bracket(cursor))
+    elif cursor.take("*"):
         steps.append(_children)
-        return None
-    name = cursor.name()
-    if cursor.take("()"):
-        if name not in _FUNCTIONS:
-            cursor.fail("a path function")
-        return _FUNCTIONS[name]
-    steps.append(name)
-    return None
+    else:
+        steps.append(cursor.name() + ("()" if cursor.take("()") else ""))
 
 
-def _bracket(cursor: Cursor, steps: list[Step]) -> Read | None:
+def _bracket(cursor: Cursor) -> Step:
     cursor.blanks()
     if cursor.looking_at("'", '"'):
         names = _quoted_names(cursor)
-        cursor.expect("]")
-        if len(names) > 1 and not cursor.looking_at(".", "["):
-            return lambda value: {name: value[name] for name in names if name in _object(value)}
-        steps.append(names[0] if len(names) == 1 else _named(names))
-        return None
-    if cursor.take("*"):
-        steps.append(_children)
+        step: Step = names[0] if len(names) == 1 else tuple(names)
+    elif cursor.take("*"):
+        step = _children
     elif cursor.take("?("):
-        steps.append(_matching(Filter(cursor, _operand).test()))
+        step = _matching(Filter(cursor, _operand).test())
         cursor.expect(")")
     else:
-        steps.append(_indexes(cursor))
+        step = _indexes(cursor)
     cursor.blanks()
     cursor.expect("]")
-    return None
+    return step
 
 
 def _quoted_names(cursor: Cursor) -> list[str]:
@@ -114,12 +97,14 @@ def _quoted_names(cursor: Cursor) -> list[str]:
 
 
 def _indexes(cursor: Cursor) -> Step:
+    if last := cursor.match(r"\(@\.length-\d+\)"):
+        return FromEnd(last.removeprefix("(@.length-")[:-1])
     first = cursor.integer()
     if cursor.take(":"):
-        last = cursor.integer()
-        if first is None and last is None:
+        end = cursor.integer()
+        if first is None and end is None:
             cursor.fail("a number")
-        return _sliced(slice(first, last))
+        return _sliced(slice(first, end))
     if first is None:
         cursor.fail("an index, a name in quotes, *, or a filter")
     more = [first]
@@ -135,8 +120,9 @@ def _indexes(cursor: Cursor) -> Step:
 # Definite paths
 
 
-def _definite(steps: tuple[str | int, ...]) -> Read:
-    follow = _item if any(type(step) is int for step in steps) else getitem
+def _definite(steps: tuple[Place, ...]) -> Read:
+    split = any(type(step) is tuple for step in steps[:-1])  # which finds nothing
+    follow = getitem if split or all(type(step) is str for step in steps) else _item
 
     def read(value: Any) -> Any:
         try:
@@ -148,50 +134,45 @@ def _definite(steps: tuple[str | int, ...]) -> Read:
 
 
 def _item(node: Any, step: Any) -> Any:
-    """Python would give a character of a text, too."""
-    if type(step) is int and type(node) is not list:
+    """Python would give a character of a text, too, and count from the end."""
+    if type(step) is tuple:
+        return {name: node[name] for name in step if name in node} if type(node) is dict else node[step]
+    if type(step) is str:
+        return node[step]
+    if type(node) is not list:
         raise TypeError
-    return node[step]
+    return node[_index(node, step)]
 
 
-def _shown(steps: tuple[str | int, ...]) -> str:
-    return "$" + "".join([f"[{step}]" if type(step) is int else f"['{step}']" for step in steps])
+def _index(node: list[Any], step: int) -> int:
+    index = len(node) - step if type(step) is FromEnd else step
+    return index if index >= 0 else len(node)
 
 
-def _why(steps: tuple[str | int, ...], value: Any) -> str:
+def _why(steps: tuple[Place, ...], value: Any) -> str:
     """Jayway's reason why a definite path finds nothing."""
-    node, is_node = value, True  # whether it is one of Jackson's
-    for depth, step in enumerate(steps):
-        here = _shown(steps[:depth])
-        if type(step) is int:
+    node, is_node, here = value, True, "$"  # what it finds under a name is a value, and Jackson's node otherwise
+    for depth, step in enumerate(steps, 1):
+        if isinstance(step, int):
             if node is None and not is_node:
                 return f"The path {here} is null"
             if type(node) is not list:
                 shown = dumps(node) if is_node or type(node) is dict else java(node)
                 return f"Filter: [{step}] can only be applied to arrays. Current context is: {shown}"
-            is_node = -len(node) <= step < len(node)
-            if not is_node and depth == len(steps) - 1:
-                break
-            node = node[step] if is_node else None
+            is_node = _index(node, step) < len(node)
+            node, here = node[_index(node, step)] if is_node else None, f"{here}[{step}]"
             continue
+        names = [step] if type(step) is str else step
+        there = "[" + ", ".join([f"'{name}'" for name in names]) + "]"
         if type(node) is not dict:
-            return (
-                f"Expected to find an object with property ['{step}'] in path {here} but found "
-                f"'{_class(node, is_node)}'. This is not a json object according to the JsonProvider: '{_PROVIDER}'."
-            )
+            return f"Property {there} not found in path {here}"
+        here += there
+        if type(step) is tuple:
+            return f"Multi properties can only be used as path leafs: {here}"
         if step not in node:
-            if depth == len(steps) - 1:
-                break
-            return f"Missing property in path {_shown(steps[: depth + 1])}"
+            return f"{'No results for path:' if depth == len(steps) else 'Missing property in path'} {here}"
         node, is_node = node[step], False
-    return f"No results for path: {_shown(steps)}"
-
-
-def _class(value: Any, is_node: bool) -> str:
-    kind = type(value)
-    if is_node or kind is list:
-        return f"com.fasterxml.jackson.databind.node.{_NODES[kind]}Node"
-    return "null" if value is None else f"java.lang.{_JAVA[kind]}"
+    return f"No results for path: {here}"
 
 
 def java(value: Any) -> str:
@@ -233,7 +214,9 @@ def _indefinite(steps: list[Step]) -> Read:
 def _each(nodes: list[Any], step: Any) -> list[Any]:
     if type(step) is str:
         return [node[step] for node in nodes if type(node) is dict and step in node]
-    return [node[step] for node in nodes if type(node) is list and -len(node) <= step < len(node)]
+    if type(step) is tuple:
+        return [_item(node, step) for node in nodes if type(node) is dict]
+    return [node[at] for node in nodes if type(node) is list and (at := _index(node, step)) < len(node)]
 
 
 def _children(nodes: list[Any], root: Any) -> list[Any]:
@@ -252,10 +235,6 @@ def _descendants(nodes: list[Any], root: Any) -> list[Any]:
         found.append(node)
         pending.extend(reversed(_inside(node)))
     return found
-
-
-def _named(names: list[str]) -> Fan:
-    return lambda nodes, root: [n[name] for n in nodes if type(n) is dict for name in names if name in n]
 
 
 def _picked(indexes: list[int]) -> Fan:
@@ -286,25 +265,3 @@ def _operand(cursor: Cursor) -> Operand:
         return found if path.definite or found else ABSENT
 
     return operand
-
-
-def _length(value: Any) -> Any:
-    return len(value) if isinstance(value, list | dict) else None
-
-
-def _object(value: Any) -> Any:
-    if type(value) is not dict:
-        raise ValueError("Expected to find an object")
-    return value
-
-
-def _aggregated(value: Any) -> Any:
-    raise ValueError("Aggregation function attempted to calculate value using empty array")
-
-
-_FUNCTIONS: dict[str, Read] = {
-    "length": _length,
-    "size": _length,
-    "keys": lambda value: list(value) if type(value) is dict else None,
-    **dict.fromkeys(("min", "max", "sum", "avg", "stddev"), _aggregated),
-}
