@@ -159,6 +159,20 @@ def test_the_pipeline_in_the_folder_is_a_function(serve, tmp_path):
     assert json.loads(answer["Payload"].read())["result"] == {"n": 1}
 
 
+def told(served):
+    return list(iter(served.process.stdout.readline, "Ctrl-C ends it.\n"))
+
+
+def test_it_says_how_the_pipeline_of_its_folder_is_started(serve, tmp_path):
+    (tmp_path / "pipeline.py").write_text(PIPELINE)
+    served = serve()
+    said = "".join(told(served))
+    assert "  stepwell compile > machine.json\n  aws stepfunctions create-state-machine --name etl --role-arn" in said
+    arn = make(served.client(), name="etl")
+    served.end()
+    assert f"  aws stepfunctions start-execution --state-machine-arn {arn}\n" in told(serve())
+
+
 def test_a_pipeline_that_cannot_be_loaded_does_not_keep_the_rest_from_being_served(serve, tmp_path):
     (tmp_path / "pipeline.py").write_text("import nothing_of_that_name")
     assert serve().client().list_state_machines()["stateMachines"] == []

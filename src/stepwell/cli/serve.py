@@ -9,7 +9,7 @@ import sys
 import threading
 from argparse import ArgumentParser, Namespace
 
-from stepwell.api.arns import REGION
+from stepwell.api.arns import REGION, ROLE, machine_arn
 from stepwell.api.http import Server
 from stepwell.cli.local import Engine, home
 from stepwell.cli.served import Served
@@ -32,7 +32,7 @@ def main(options: Namespace) -> int:
         worker.chores = _Chores(engine)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         thread.start()
-        _tell(server.url, str(engine.folder))
+        _tell(server.url, str(engine.folder), _first(engine, served.pipeline))
         try:
             worker.run(lambda: False)
         finally:
@@ -60,7 +60,18 @@ class _Chores:
             print(f"{what} on here", flush=True)
 
 
-def _tell(url: str, folder: str) -> None:
+def _first(engine: Engine, pipeline: str | None) -> list[str]:
+    """What to try first: the pipeline of this folder is a function, and needs a state machine."""
+    if pipeline is None:
+        return ["aws stepfunctions list-state-machines"]
+    arn = machine_arn(pipeline)
+    if engine.journal.catalog.machine(arn) is not None:
+        return [f"aws stepfunctions start-execution --state-machine-arn {arn}"]
+    create = f"aws stepfunctions create-state-machine --name {pipeline} --role-arn {ROLE}"
+    return ["stepwell compile > machine.json", f"{create} \\", "    --definition file://machine.json"]
+
+
+def _tell(url: str, folder: str, first: list[str]) -> None:
     terminal = Terminal(sys.stdout)
     lines = [
         f"{terminal.bold('Step Functions and Lambda')} at {terminal.cyan(url)}, journal in {folder}",
@@ -72,7 +83,7 @@ def _tell(url: str, folder: str) -> None:
         "  export AWS_DISABLE_HOST_PREFIX_INJECTION=true",
         f"  export AWS_ACCESS_KEY_ID=stepwell AWS_SECRET_ACCESS_KEY=stepwell AWS_DEFAULT_REGION={REGION}",
         "",
-        "  aws stepfunctions list-state-machines",
+        *(f"  {line}" for line in first),
         "",
         "Ctrl-C ends it.",
     ]

@@ -35,6 +35,7 @@ class Served:
         self.engine = engine
         self.worker = engine.worker
         self.code = Code(engine.folder)
+        self.pipeline: str | None = None  # that of this folder
         hands = Hands(self._register, self._forget, self._invoke)
         self.shop = Shop(engine.journal, self.code, hands, engine.worker.ask, self._pipelines())
         self.worker.on_fault = _report
@@ -92,6 +93,7 @@ class Served:
             print(f"warning: the pipeline in this folder is not served: {error.message}", file=sys.stderr)
             return []
         self.engine.functions.guard = ServedLeases(pipeline, variables, self.engine.hands.watch).guard
+        self.pipeline = pipeline.name
         return [_row_of(pipeline, arn)]
 
 
