@@ -59,6 +59,11 @@ def test_a_run_that_failed_is_resumed_by_the_button(coffee: Project, monitor: St
     page.get_by_role("button", name="Resume", exact=True).click()
     page.wait_for_url("**/runs/coffee/bad-2")
     expect(page.locator("#status")).to_have_text("succeeded")
+    page.get_by_role("link", name="bad", exact=True).click()
+    expect(page.locator(".failure")).to_contain_text("brew failed in run bad")
+    expect(page.get_by_role("button", name="Resume", exact=True)).to_have_count(0)
+    page.get_by_role("link", name="Went on as bad-2").click()
+    page.wait_for_url("**/runs/coffee/bad-2")
     assert "grind" not in [task["task"] for task in coffee.json("runs", "--json")]
     ended = ["SUCCEEDED", "FAILED"]
     until(lambda: [run["status"] for run in coffee.json("runs", "--json")] == ended, "the list tells both ends")

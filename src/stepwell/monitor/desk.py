@@ -1,6 +1,7 @@
 """What the pages are made from, for one source: the list of runs, and the executions that are looked at."""
 
 from collections import OrderedDict
+from itertools import count
 from threading import Lock
 from typing import Any
 
@@ -10,6 +11,7 @@ from stepwell.monitor.runs import Run, Runs
 from stepwell.monitor.source import Source
 from stepwell.monitor.views import Shelf, fragments
 from stepwell.monitor.watched import Watched
+from stepwell.operate.runs import run_of
 
 _KEPT = 16  # executions whose events are kept in memory
 
@@ -29,6 +31,7 @@ class Desk:
         self.shelf = Shelf(source)
         self.history = History(source)
         self._watched: OrderedDict[str, Watched] = OrderedDict()
+        self._known: dict[str, str] = {}  # the run of an execution, which stays the same
         self._lock = Lock()
 
     def run(self, pipeline: str, name: str) -> Run:
@@ -50,7 +53,25 @@ class Desk:
             while len(self._watched) > _KEPT:
                 self._watched.popitem(last=False)
         watched.refresh()
+        if watched.status != "RUNNING":
+            watched.later = self._later(watched)
         return watched
+
+    def _later(self, watched: Watched) -> str:
+        """Of the executions that are called as those of a resumed run are, the newest."""
+        later = ""
+        own = watched.execution["name"].removeprefix(watched.run).removeprefix("-")
+        for number in count(int(own) + 1 if own.isdecimal() else 2):
+            found = self.runs.find(watched.pipeline, f"{watched.run}-{number}")
+            if found is None or self._run_of(found.arn) != watched.run:
+                return later
+            later = found.name
+        return later
+
+    def _run_of(self, arn: str) -> str:
+        if arn not in self._known:
+            self._known[arn] = run_of(self.source.client.describe_execution(executionArn=arn))
+        return self._known[arn]
 
 
 def news(watched: Watched, parts: dict[str, str], seen: int) -> dict[str, Any]:

@@ -167,8 +167,8 @@ def fragments(
 
 
 def command(source: Source, watched: Watched) -> str:
-    verb = {"RUNNING": "stop", "SUCCEEDED": "show"}.get(watched.status, "resume")
-    return f"stepwell {verb} {watched.execution['name']}{source.suffix}"
+    verb = "show" if watched.later else {"RUNNING": "stop", "SUCCEEDED": "show"}.get(watched.status, "resume")
+    return f"stepwell {verb} {watched.later or watched.execution['name']}{source.suffix}"
 
 
 def run_page(source: Source, watched: Watched, chosen: str | None, visit: int | None) -> dict[str, Any]:

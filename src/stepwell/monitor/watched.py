@@ -70,6 +70,7 @@ class Watched:
         self.tasks: dict[str, Chunked] = {}
         self.progress_error = ""
         self.status = ""
+        self.later = ""  # the name of the execution that has gone on with the run, if there is one
         self.version = int(time.time() * 10)  # no page has seen a later one, also not of a monitor before this
         self._definition: dict[str, Any] | None = None
         self._picture: Picture | None = None
