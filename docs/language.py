@@ -55,7 +55,7 @@ LANGUAGE = {
     "Catch.Output",
     "Errors": "States.ALL States.TaskFailed States.Timeout States.HeartbeatTimeout States.Runtime "
     "States.DataLimitExceeded States.ExceedToleratedFailureThreshold States.IntrinsicFailure States.ItemReaderFailed "
-    "States.NoChoiceMatched States.QueryEvaluationError States.ResultPathMatchFailure States.ResultWriterFailed",
+    "States.NoChoiceMatched States.QueryEvaluationError States.ReferencePathConflict States.ResultWriterFailed",
     "The context object": "Execution.Id Execution.Input Execution.Name Execution.RoleArn Execution.StartTime "
     "Execution.RedriveCount Execution.RedriveTime State.Name State.EnteredTime State.RetryCount StateMachine.Id "
     "StateMachine.Name Task.Token Map.Item.Index Map.Item.Value",

@@ -1,7 +1,7 @@
 import pytest
 
 from stepwell.asl.machine import parse_machine
-from stepwell.asl.payload import Payload
+from stepwell.asl.payload import Payload, dumps
 from stepwell.asl.states import enter, resume
 from stepwell.errors import StatesError
 
@@ -56,17 +56,30 @@ def test_a_result_is_placed_where_its_path_says_and_the_rest_is_kept(scope):
     assert out(value, scope, Result=9, ResultPath="$.a.c") == {"a": {"b": 1, "c": 9}, "list": [1, 2]}
     assert out(value, scope, Result=9, ResultPath="$.x.y") == {**value, "x": {"y": 9}}
     assert out(value, scope, Result=9, ResultPath="$.list[1]") == {"a": {"b": 1}, "list": [1, 9]}
+    assert out(value, scope, Result=9, ResultPath="$.x[0]") == {**value, "x": [9]}
+    assert out(value, scope, Result=9, ResultPath="$.x[0].y") == {**value, "x": [{"y": 9}]}
     assert value == {"a": {"b": 1}, "list": [1, 2]}
 
 
 @pytest.mark.parametrize(
-    ("value", "path"), [({"a": 1}, "$.a.b"), ([], "$.a"), ({"a": []}, "$.a[0]"), ({}, "$.a[0]"), ({"a": None}, "$.a.b")]
+    ("value", "path", "what"),
+    [
+        ({"a": 1}, "$.a.b", 'step "b"'),
+        ({"a": 1}, "$.a.b.c", 'step "b"'),
+        ([], "$.a", 'step "a"'),
+        ({}, "$.a[1]", 'step "a"'),
+        ({"a": []}, "$.a[0]", 'step "0"'),
+        ({"a": None}, "$.a.b", 'step "b"'),
+        ("text", "$.a", "ReferencePath $.a"),
+        (None, "$.a", "ReferencePath $.a"),
+    ],
 )
-@pytest.mark.proves("States.ResultPathMatchFailure")
-def test_a_result_that_cannot_be_placed_fails_the_state(value, path, scope):
+@pytest.mark.proves("States.ReferencePathConflict")
+def test_a_result_that_cannot_be_placed_fails_the_state(value, path, what, scope):
     with pytest.raises(StatesError) as error:
         out(value, scope, Result=9, ResultPath=path)
-    assert error.value.name == "States.ResultPathMatchFailure"
+    assert error.value.name == "States.ReferencePathConflict"
+    assert error.value.cause == f"Unable to apply {what} to input {dumps(value)}"
 
 
 @pytest.mark.parametrize("field", ["InputPath", "OutputPath"])

@@ -230,4 +230,6 @@ def test_a_map_without_items_path_takes_its_input_and_iterator_is_its_old_name(s
 def test_what_is_no_array_cannot_be_mapped(scope):
     assert failure(mapped(), {"a": 1}, scope) == ("States.Runtime", 'Reference path "$" must point to array.')
     assert failure(mapped(ItemsPath="$.a"), {"a": 1}, scope)[1] == 'Reference path "$.a" must point to array.'
-    assert failure(mapped(ItemsPath="$.b"), {"a": 1}, scope)[1] == "Invalid path '$.b' : No results for path: $['b']"
+    missing = ("States.ReferencePathConflict", 'Unable to apply step "b" to input {"a":1}')
+    assert failure(mapped(ItemsPath="$.b.c"), {"a": 1}, scope) == missing
+    assert failure(mapped(ItemsPath="$$.b"), {}, scope)[1] == "Invalid path '$$.b' : No results for path: $['b']"

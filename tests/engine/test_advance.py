@@ -281,9 +281,10 @@ def test_what_nothing_may_answer_ends_the_execution_without_a_word_from_the_stat
 def test_a_catcher_that_cannot_place_the_error_fails_the_state():
     catch = [{"ErrorEquals": ["X"], "Next": "Q", "ResultPath": "$.a.b"}]
     drive = Drive(machine(A=task(Catch=catch), Q={"Type": "Pass", "End": True}), {"a": 1}).answer(error="X")
-    assert (drive.types()[-2:], drive.x.error) == (
+    assert (drive.types()[-2:], drive.x.error, drive.x.cause) == (
         ["LambdaFunctionFailed", "ExecutionFailed"],
-        "States.ResultPathMatchFailure",
+        "States.ReferencePathConflict",
+        'Unable to apply step "b" to input {"a":1}',
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from stepwell.asl.expression import NO_INPUT, Expression
+from stepwell.asl.expression import Expression
 from stepwell.asl.jsonpath import PathNotFound
 from stepwell.asl.model import Place, State, Step, Way
 from stepwell.asl.outcome import Go
@@ -59,6 +59,22 @@ def path_step(found: Expression) -> Step:
     return step
 
 
+def conflict(path: str, steps: Sequence[Any], payload: Payload) -> StatesError:
+    """A reference path that cannot be followed. AWS documents States.ResultPathMatchFailure and says this."""
+    node = payload.value
+    unable = f'step "{_failing(steps, node)}"' if isinstance(node, dict | list) else f"ReferencePath {path}"
+    return StatesError("States.ReferencePathConflict", f"Unable to apply {unable} to input {payload.text}")
+
+
+def _failing(steps: Sequence[Any], node: Any) -> Any:
+    for step in steps[:-1]:
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            return step
+    return steps[-1]
+
+
 def invalid_path(found: Expression, problem: PathNotFound) -> StatesError:
     return StatesError("States.Runtime", f"Invalid path '{found.text}' : {problem}")
 
@@ -77,20 +93,16 @@ def placement(text: str, steps: tuple[str | int, ...]) -> Place:
     """A ResultPath below $: the raw input with the result at that place; only the objects on the way are copied."""
 
     def place(raw: Payload, result: Payload, scope: Scope) -> Payload:
-        root = raw.value
-        if root is None:
-            raise StatesError("States.ResultPathMatchFailure", NO_INPUT)
         try:
-            return Payload.of(_with(root, steps, result.value))
+            return Payload.of(_with(raw.value, steps, result.value))
         except (TypeError, IndexError):
-            cause = f"Unable to apply ReferencePath {text} to input {raw.text}"
-            raise StatesError("States.ResultPathMatchFailure", cause) from None
+            raise conflict(text, steps, raw) from None
 
     return place
 
 
-def _with(node: Any, steps: Sequence[Any], value: Any) -> Any:
-    """A copy of the node with the value at these steps; objects that are missing are made."""
+def _with(node: Any, steps: tuple[Any, ...], value: Any) -> Any:
+    """A copy of the node with the value at these steps; objects that are missing are made, and arrays by their [0]."""
     if not steps:
         return value
     step = steps[0]
@@ -98,5 +110,6 @@ def _with(node: Any, steps: Sequence[Any], value: Any) -> Any:
         raise TypeError
     copy = node.copy()
     missing = type(step) is str and step not in node
-    copy[step] = _with({} if missing else node[step], steps[1:], value)
+    made: Any = [{}] if steps[1:2] == (0,) else {}
+    copy[step] = _with(made if missing else node[step], steps[1:], value)
     return copy

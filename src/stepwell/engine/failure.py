@@ -34,8 +34,8 @@ def evaluation_failed(changes: Changes, frame: Frame, error: StatesError, caught
 
 
 def located(state: str, entered: int, error: StatesError) -> str:
-    """The cause with where it happened; AWS leaves that out where a result is too large."""
-    if error.name == "States.DataLimitExceeded":
+    """The cause with where it happened; AWS leaves that out where a result is too large or has no place."""
+    if error.name in ("States.DataLimitExceeded", "States.ReferencePathConflict"):
         return error.cause or ""
     where = f"the state '{state}' (entered at the event id #{entered})"
     return f"An error occurred while executing {where}. {error.cause or ''}"

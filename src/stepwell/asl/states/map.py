@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-from stepwell.asl.dataflow import invalid_path, leave_with_result
+from stepwell.asl.dataflow import conflict, invalid_path, leave_with_result
 from stepwell.asl.expression import Expression
 from stepwell.asl.fields import ARGUMENTS, ERRORS, INPUT_OUTPUT, RESULT
 from stepwell.asl.jsonata import QueryFailed
@@ -143,7 +143,10 @@ def _at_path(found: Expression | None) -> Items:
             value = found.follow(payload, scope) if found else payload.value
         except PathNotFound as problem:
             assert found
-            raise invalid_path(found, problem) from None
+            steps = found.path and found.path.reference
+            if not steps or found.of_context or found.variable:
+                raise invalid_path(found, problem) from None
+            raise conflict(found.text, steps, payload) from None
         if not isinstance(value, list):
             path = found.text if found else "$"
             raise StatesError("States.Runtime", f'Reference path "{path}" must point to array.')
