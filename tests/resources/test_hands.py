@@ -115,6 +115,17 @@ def test_a_token_against_repetition_need_not_be_given(hands: Hands) -> None:
     assert "ApplicationId" in (hands.refusal("arn:aws:states:::emr-serverless:startJobRun", {}) or "")
 
 
+@pytest.mark.parametrize(
+    "resource", ["events:putEvents", "lambda:invoke", "states:startExecution", "aws-sdk:sqs:sendMessage"]
+)
+@pytest.mark.parametrize("arguments", [1, "text", [], None])
+def test_a_service_is_asked_with_an_object(hands: Hands, resource: str, arguments: Any) -> None:
+    told = (
+        f"The Parameters '{json.dumps(arguments)}' could not be used to start the Task: [The value must be an object]"
+    )
+    assert hands.refusal(f"arn:aws:states:::{resource}", arguments) == told
+
+
 def test_a_field_that_takes_any_json_is_handed_on_as_it_is() -> None:
     operation = service_model("bedrockruntime").operation_model("Converse")
     told = {"top_k": 5, "Nested": [None, {"a": 1}]}

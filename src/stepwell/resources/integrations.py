@@ -77,6 +77,8 @@ def integration(resource: str) -> Integration:
 
 def check(call: Services, to: Integration, parameters: Any) -> None:
     """Raises ServiceError, which `http` 0 marks, for parameters with which the service would not even be asked."""
+    if not isinstance(parameters, dict):
+        raise ServiceError("ValidationException", "The value must be an object", http=0)
     asked = _INVOCATION if to.key == "lambda:invoke" and not to.sdk else call.shapes(to.service, to.action)[0]
     casing.request(asked, parameters, casing.java if to.sdk else upper)
 
