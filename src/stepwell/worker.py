@@ -184,6 +184,8 @@ class Worker:
             self._machines[row.definition, row.machine] = machine
         execution = Execution(row.arn, row.machine, row.role, machine, self._random)
         execution.refuses = self._refusal
+        origin = {"stateMachineVersionArn": row.version, "stateMachineAliasArn": row.alias}
+        execution.origin = {name: arn for name, arn in origin.items() if arn}
         if ":express:" in row.arn:  # its ARN ends with something unique after the name
             execution.name = row.arn.split(":")[-2]
         return execution

@@ -62,6 +62,8 @@ def test_an_execution_of_a_version_knows_it(sfn, two, ended):
     arn, first, _ = two
     execution = sfn.start_execution(stateMachineArn=first)["executionArn"]
     assert ended(execution)["stateMachineVersionArn"] == first
+    began = sfn.get_execution_history(executionArn=execution, maxResults=1)["events"][0]["executionStartedEventDetails"]
+    assert (began["stateMachineVersionArn"], "stateMachineAliasArn" in began) == (first, False)
     for of, count in ((arn, 1), (first, 1), (two[2], 0)):
         assert len(sfn.list_executions(stateMachineArn=of)["executions"]) == count
 
@@ -73,6 +75,11 @@ def test_an_alias_divides_executions_by_weight(sfn, two):
     told = [sfn.describe_execution(executionArn=execution) for execution in started]
     assert {item["stateMachineVersionArn"] for item in told} == {first, second}
     assert {item["stateMachineAliasArn"] for item in told} == {f"{arn}:live"}
+    began = sfn.get_execution_history(executionArn=started[0], maxResults=1)["events"][0][
+        "executionStartedEventDetails"
+    ]
+    for name in ("stateMachineVersionArn", "stateMachineAliasArn"):
+        assert began[name] == told[0][name]
 
 
 @pytest.mark.proves(

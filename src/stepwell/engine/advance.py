@@ -50,7 +50,8 @@ def decision(
 def start(changes: Changes, text: str, go_on: bool = False) -> None:
     """The execution's first event; `advance` goes on from it, or this does at once."""
     x = changes.execution
-    changes.add("ExecutionStarted", x.root, previous=0, payload=Payload.parse(text), details={"roleArn": x.role})
+    details = {"roleArn": x.role, **x.origin}
+    changes.add("ExecutionStarted", x.root, previous=0, payload=Payload.parse(text), details=details)
     x.ready.append(x.root)
     if go_on:
         _run(changes)

@@ -54,6 +54,7 @@ class Execution:
         self.frames: dict[int, Frame] = {0: self.root}
         self.forks: dict[int, Frame] = {}  # by the id of the event that opened them
         self.ready: deque[Frame] = deque()
+        self.origin: dict[str, str] = {}  # the version, and the alias, by which it was started
         self.refuses: Callable[[Call], str | None] = lambda call: None  # why a call cannot even be announced
 
     def apply(self, event: Event) -> None:
