@@ -18,6 +18,7 @@ from stepwell.resources.services import Services, service_model
 
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:m:e"
 Run = Callable[..., list[Step]]
+JOB = {"JobName": "j", "JobQueue": "q", "JobDefinition": "d"}
 
 
 @pytest.fixture
@@ -151,6 +152,36 @@ def test_a_function_that_there_is_not_is_told_by_its_arn_however_it_was_named(ru
         step = run("lambda:invoke", {"FunctionName": name})[-1]
         assert step.error == "Lambda.ResourceNotFoundException"
         assert (step.cause or "").startswith(f"Function not found: {arn} (Service: AWSLambda; Status Code: 404;")
+
+
+@pytest.mark.parametrize(
+    ("resource", "arguments", "field"),
+    [
+        ("dynamodb:putItem", {"TableName": "t", "Item": {"id": {"N": 5}}}, "N"),
+        ("batch:submitJob", {**JOB, "Parameters": {"frame_id": 1}}, "frame_id"),
+        ("sqs:sendMessage", {"QueueUrl": 1, "MessageBody": 2}, "QueueUrl"),
+        ("states:startExecution", {"StateMachineArn": "a", "Name": ["n"]}, "Name"),
+    ],
+)
+def test_an_optimised_integration_takes_text_where_the_api_does(
+    hands: Hands, resource: str, arguments: Any, field: str
+) -> None:
+    told = hands.refusal(f"arn:aws:states:::{resource}", arguments) or ""
+    assert told.endswith(f" could not be used to start the Task: [The value for the field '{field}' must be a STRING]")
+
+
+@pytest.mark.parametrize(
+    ("resource", "arguments"),
+    [
+        ("sqs:sendMessage", {"QueueUrl": "u", "MessageBody": {"a": 1}}),
+        ("sns:publish", {"TopicArn": "t", "Message": [1]}),
+        ("states:startExecution", {"StateMachineArn": "a", "Input": 5}),
+        ("events:putEvents", {"Entries": [{"Detail": {"a": 1}, "DetailType": "t", "Source": "s"}]}),
+        ("aws-sdk:sfn:startExecution", {"StateMachineArn": "a", "Name": 1}),
+    ],
+)
+def test_what_is_made_for_json_and_the_sdk_take_any_value(hands: Hands, resource: str, arguments: Any) -> None:
+    assert hands.refusal(f"arn:aws:states:::{resource}", arguments) is None
 
 
 def test_a_value_where_the_api_wants_text_is_sent_as_json(run: Run) -> None:

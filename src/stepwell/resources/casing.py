@@ -1,7 +1,8 @@
 """Between JSON as a state writes and reads it and the parameters and answers of a service's API, by its model.
 
 Two families of names: AWS SDK integrations have those of the Java SDK (`DBName` is `DbName`), optimised ones those of
-the API with a capital first letter. Where the API wants text and the state has a value, its JSON is sent.
+the API with a capital first letter. Where the API wants text and the state has a value, its JSON is sent; optimised
+ones do so in the fields alone that are made for it.
 """
 
 import json
@@ -16,6 +17,7 @@ from stepwell.resources.services import upper
 
 Name = Callable[[str], str]
 
+_WRITTEN = ("Detail", "Input", "Message", "MessageBody")  # of optimised integrations: a value becomes its JSON
 _MAPS = ("Tags", "Variables", "variableReferences")  # of our own services, whose keys are the user's
 
 
@@ -51,7 +53,7 @@ def free(shape: Any) -> bool:
     return bool(getattr(shape, "is_document_type", False))
 
 
-def request(shape: Shape | None, value: Any, name: Name) -> Any:
+def request(shape: Shape | None, value: Any, name: Name, field: str = "") -> Any:
     """A state's JSON as the API takes it. Raises ServiceError for a field that it does not have, or needs."""
     if shape is None:
         return {}
@@ -59,11 +61,14 @@ def request(shape: Shape | None, value: Any, name: Name) -> Any:
         return value
     kind = shape.type_name
     if kind == "structure" and isinstance(value, dict):
-        return {key: request(shape.members[key], item, name) for key, item in _members(shape, value, name).items()}
+        given = _members(shape, value, name)
+        return {key: request(shape.members[key], item, name, name(key)) for key, item in given.items()}
     if kind == "list" and isinstance(value, list):
-        return [request(shape.member, item, name) for item in value]
+        return [request(shape.member, item, name, field) for item in value]
     if kind == "map" and isinstance(value, dict):
-        return {key: request(shape.value, item, name) for key, item in value.items()}
+        return {key: request(shape.value, item, name, key) for key, item in value.items()}
+    if kind == "string" and not isinstance(value, str) and name is upper and field not in _WRITTEN:
+        raise _wrong(f"The value for the field '{field}' must be a STRING")
     streams = kind == "blob" and shape.serialization.get("streaming")  # S3's Body: AWS sends a text with its quotes
     if kind in ("string", "blob") and (streams or not isinstance(value, str)):
         value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -81,8 +86,12 @@ def _members(shape: Shape, value: dict[str, Any], name: Name) -> dict[str, Any]:
         if member not in given and "idempotencyToken" not in shape.members[member].metadata
     ]
     if wrong:
-        raise ServiceError("ValidationException", ", ".join(wrong), http=0)
+        raise _wrong(", ".join(wrong))
     return given
+
+
+def _wrong(told: str) -> ServiceError:
+    return ServiceError("ValidationException", told, http=0)
 
 
 def answer(shape: Shape | None, value: Any, name: Name, moment: Callable[[datetime], Any]) -> Any:
