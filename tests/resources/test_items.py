@@ -79,6 +79,11 @@ def test_json_is_an_array_or_has_one(put: Any, items: Any) -> None:
     for wrong in ("", "/of", "/none"):
         cause = fault(lambda: items(InputType="JSON", ItemsPointer=wrong))  # noqa: B023
         assert cause == "Attempting to map over non-iterable node."
+    put("k", '[{"a": 1}, [2]]')
+    assert items(InputType="JSON", ItemsPointer="/1") == [2]
+    for wrong in ("/7", "/a", "/0/a"):
+        cause = fault(lambda: items(InputType="JSON", ItemsPointer=wrong))  # noqa: B023
+        assert cause == "Attempting to map over non-iterable node."
 
 
 def test_json_lines_are_read_one_by_one_also_compressed(put: Any, items: Any) -> None:
@@ -122,6 +127,16 @@ def test_a_list_of_objects_tells_of_each_or_reads_each(put: Any, call: Services,
     assert (found[0]["Size"], found[0]["StorageClass"], type(found[0]["LastModified"])) == (3, "STANDARD", int)
     within = {"Transformation": "LOAD_AND_FLATTEN", "InputType": "JSON"}
     assert list(read(LIST, arguments, within, call)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [[1], 5, {"fileFormat": "CSV"}, {"fileFormat": "CSV", "fileSchema": "K", "destinationBucket": "b", "files": [{}]}],
+)
+def test_a_manifest_of_another_form_is_a_fault_of_the_source(put: Any, items: Any, manifest: Any) -> None:
+    put("k", json.dumps(manifest))
+    told = fault(lambda: items(InputType="MANIFEST", ManifestType="S3_INVENTORY"))
+    assert told.startswith("The item source cannot be read as MANIFEST")
 
 
 @pytest.mark.proves("ReaderConfig.ManifestType")

@@ -35,7 +35,7 @@ def read(resource: str, arguments: dict[str, Any], options: Options, call: Call)
         raise failed(refusal(error)) from None
     except ConfigurationError as error:
         raise failed(error.message) from None
-    except (csv.Error, EOFError, OSError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, csv.Error, EOFError, OSError, ValueError) as error:
         raise failed(f"The item source cannot be read as {options.get('InputType')}: {error}") from None
 
 
@@ -131,7 +131,8 @@ def _json(lines: Lines, options: Options) -> Iterator[Any]:
     value = json.loads("".join(lines))
     for step in options.get("ItemsPointer", "").split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
-        value = value[int(name)] if isinstance(value, list) else value.get(name) if isinstance(value, dict) else None
+        within = {str(at): item for at, item in enumerate(value)} if isinstance(value, list) else value
+        value = within.get(name) if isinstance(within, dict) else None
     if not isinstance(value, list):
         raise failed("Attempting to map over non-iterable node.")
     yield from value
