@@ -202,3 +202,10 @@ def test_a_bucket_that_refuses_results_fails_the_run(call: Services) -> None:
         write({"Bucket": f"none-{uuid4()}"}, {}, RUN, RECORDS, call)
     assert error.value.name == "States.ResultWriterFailed"
     assert "Error Code: NoSuchBucket" in (error.value.cause or "")
+
+
+@pytest.mark.parametrize("arguments", [{}, {"Bucket": 5}, {"Bucket": None}])
+def test_results_go_to_a_bucket_that_has_a_name(call: Services, arguments: Any) -> None:
+    with pytest.raises(StatesError) as error:
+        write(arguments, {}, RUN, RECORDS, call)
+    assert error.value.name == "States.ResultWriterFailed"

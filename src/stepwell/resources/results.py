@@ -42,7 +42,9 @@ def write(
     arguments: dict[str, Any], options: dict[str, Any], run: str, records: Iterable[Record], call: Call
 ) -> dict[str, Any]:
     """One file or more for each outcome, and a manifest of them; the state's result says where that is."""
-    bucket, prefix = arguments["Bucket"], str(arguments.get("Prefix", "")).rstrip("/")
+    bucket, prefix = arguments.get("Bucket"), str(arguments.get("Prefix", "")).rstrip("/")
+    if not isinstance(bucket, str):
+        raise StatesError("States.ResultWriterFailed", "The Bucket of the ResultWriter must be a string.")
     folder = f"{prefix}/{run.rpartition(':')[2]}".lstrip("/")
     files = _Files(bucket, folder, options.get("OutputType", "JSON"), call)
     try:
