@@ -23,3 +23,7 @@ def test_an_unknown_word_is_refused(empty: Any) -> None:
     done = empty.run("db", "restart")
     assert done.returncode == 2
     assert "start|stop|url|shell" in done.stderr
+
+
+def test_only_what_is_missing_is_asked_for(project: Any) -> None:
+    assert "required: start|stop|url|shell;" in project.run("db").stderr

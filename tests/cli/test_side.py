@@ -57,6 +57,11 @@ def test_what_keeps_one_from_aws_is_said_in_a_sentence(project: Project, words, 
     assert "Traceback" not in refused.stderr
 
 
+def test_a_run_here_is_not_detached(project: Project) -> None:
+    for words in (["run"], ["resume"]):
+        assert "--detach goes with --on aws" in project.run(*words, "--detach").stderr
+
+
 def test_the_cost_of_a_run_there_is_by_the_deployed_function_and_what_may_be_read_of_its_logs(there):
     """No log group is served here, so that receipts and events have to do."""
     project, on_aws = there

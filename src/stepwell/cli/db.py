@@ -21,7 +21,10 @@ WORDS = ("start", "stop", "url", "shell")
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("what", choices=WORDS, metavar="|".join(WORDS), help="what to do")
-    parser.add_argument("options", metavar="OPTION", nargs=REMAINDER, help="after `shell --`: options of psql")
+    options = parser.add_argument(
+        "options", metavar="OPTION", nargs=REMAINDER, help="after `shell --`: options of psql"
+    )
+    options.required = False  # else argparse says that it is
 
 
 def main(options: Namespace) -> int:

@@ -119,6 +119,10 @@ def refuse_for_local(options: Namespace) -> None:
     for name in ("state_machine", "profile", "region", "endpoint_url"):
         if getattr(options, name) is not None:
             raise UsageError(f"--{name.replace('_', '-')} is of AWS: it goes with --on aws")
+    if getattr(options, "detach", False):
+        raise UsageError(
+            "--detach goes with --on aws: here a run ends with its command, which `&` puts into the background"
+        )
 
 
 def flags(options: Namespace) -> str:
