@@ -11,7 +11,7 @@ from stepwell.cli.streams import Said
 from stepwell.cli.terminal import Terminal, count, duration
 from stepwell.engine.events import RETRY, Event
 from stepwell.engine.execution import Execution
-from stepwell.pipeline.names import state_name
+from stepwell.pipeline.names import VALIDATE, state_name
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _AROUND = ("Execution", "Map", "Parallel")  # their failures only follow from that of a call
@@ -224,8 +224,8 @@ def _error(event: Event) -> str:
 
 
 def notes(receipt: dict[str, Any]) -> str:
-    parts = [str(receipt["database"])] if "database" in receipt else []  # validate_config works on no rows
-    if receipt.get("rows") is not None and not parts:
+    parts = [str(receipt["database"])] if "database" in receipt else []
+    if receipt.get("rows") is not None and receipt.get("task") != VALIDATE:  # which works on none
         parts.append(f"{count(receipt['rows'])} row{'' if receipt['rows'] == 1 else 's'}")
     if "lanes" in receipt:
         lanes = f"{receipt['lanes']} lane{'' if receipt['lanes'] == 1 else 's'}"
