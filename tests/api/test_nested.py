@@ -45,7 +45,11 @@ def test_a_request_is_over_once_the_child_has_started(sfn, ended):
     [
         (START, {"StateMachineArn": "a", "Arn": "b"}, 'The field "Arn" is not supported by Step Functions'),
         (START, {"Input": 1}, "The field 'StateMachineArn' is required but was missing"),
-        ("arn:aws:states:::aws-sdk:sfn:stopExecution", {}, "The field 'ExecutionArn' is required but was missing"),
+        (
+            "arn:aws:states:::aws-sdk:sfn:stopExecution",
+            {"executionArn": "a"},
+            'The field "executionArn" is not supported by Step Functions',
+        ),
         ("arn:aws:states:::lambda:invoke", {"Payload": 1}, "The field 'FunctionName' is required but was missing"),
         (
             "arn:aws:states:::lambda:invoke.waitForTaskToken",
@@ -66,6 +70,13 @@ def test_a_call_that_could_not_be_made_is_not_announced(sfn, ended, resource, pa
         f"The Parameters '{text}' could not be used to start the Task: [{told}]",
     )
     assert types(sfn, execution) == ["ExecutionStarted", "TaskStateEntered", "ExecutionFailed"]
+
+
+def test_what_is_missing_the_service_of_an_sdk_integration_tells_itself(sfn, ended):
+    arn = make(sfn, "unnamed", Type="Task", Resource="arn:aws:states:::aws-sdk:sfn:stopExecution", End=True)
+    told = ended(sfn.start_execution(stateMachineArn=arn)["executionArn"])
+    assert told["error"] == "Sfn.ValidationException"
+    assert "Value null at 'executionArn' failed to satisfy constraint" in told["cause"]
 
 
 def test_a_state_by_itself_makes_no_such_call_either(sfn):

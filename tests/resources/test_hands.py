@@ -171,6 +171,19 @@ def test_an_optimised_integration_takes_text_where_the_api_does(
 
 
 @pytest.mark.parametrize(
+    ("resource", "arguments", "told"),
+    [
+        ("events:putEvents", {"Entries": {"a": 1}}, "'Entries' must be an ARRAY"),
+        ("events:putEvents", {"Entries": [5]}, "'Entries' must be an OBJECT"),
+        ("aws-sdk:dynamodb:getItem", {"TableName": "t", "Key": []}, "'Key' must be an OBJECT"),
+        ("aws-sdk:dynamodb:getItem", {"TableName": "t", "Key": {"id": "1"}}, "'id' must be an OBJECT"),
+    ],
+)
+def test_what_is_nested_is_so_in_the_parameters_too(hands: Hands, resource: str, arguments: Any, told: str) -> None:
+    assert f"[The value for the field {told}]" in (hands.refusal(f"arn:aws:states:::{resource}", arguments) or "")
+
+
+@pytest.mark.parametrize(
     ("resource", "arguments"),
     [
         ("sqs:sendMessage", {"QueueUrl": "u", "MessageBody": {"a": 1}}),

@@ -18,6 +18,7 @@ from stepwell.resources.services import upper
 Name = Callable[[str], str]
 
 _WRITTEN = ("Detail", "Input", "Message", "MessageBody")  # of optimised integrations: a value becomes its JSON
+_NESTED = {"structure": "OBJECT", "map": "OBJECT", "list": "ARRAY"}
 _MAPS = ("Tags", "Variables", "variableReferences")  # of our own services, whose keys are the user's
 
 
@@ -54,7 +55,7 @@ def free(shape: Any) -> bool:
 
 
 def request(shape: Shape | None, value: Any, name: Name, field: str = "") -> Any:
-    """A state's JSON as the API takes it. Raises ServiceError for a field that it does not have, or needs."""
+    """A state's JSON as the API takes it. Raises ServiceError for what could not be sent."""
     if shape is None:
         return {}
     if free(shape):
@@ -67,6 +68,8 @@ def request(shape: Shape | None, value: Any, name: Name, field: str = "") -> Any
         return [request(shape.member, item, name, field) for item in value]
     if kind == "map" and isinstance(value, dict):
         return {key: request(shape.value, item, name, key) for key, item in value.items()}
+    if kind in _NESTED:
+        raise _wrong(f"The value for the field '{field}' must be an {_NESTED[kind]}")
     if kind == "string" and not isinstance(value, str) and name is upper and field not in _WRITTEN:
         raise _wrong(f"The value for the field '{field}' must be a STRING")
     streams = kind == "blob" and shape.serialization.get("streaming")  # S3's Body: AWS sends a text with its quotes
@@ -76,13 +79,16 @@ def request(shape: Shape | None, value: Any, name: Name, field: str = "") -> Any
 
 
 def _members(shape: Shape, value: dict[str, Any], name: Name) -> dict[str, Any]:
-    """What is null counts as not given; a token against repetition is made up where none is given."""
+    """What is null counts as not given; of what is missing the SDK's services tell themselves.
+
+    A token against repetition is made up where none is given.
+    """
     known = {name(member): member for member in shape.members} | {upper(member): member for member in shape.members}
     given = {known[key]: item for key, item in value.items() if key in known and item is not None}
     wrong = [f'The field "{key}" is not supported by Step Functions' for key in value if key not in known]
     wrong += [
         f"The field '{name(member)}' is required but was missing"
-        for member in shape.required_members
+        for member in (shape.required_members if name is upper else ())
         if member not in given and "idempotencyToken" not in shape.members[member].metadata
     ]
     if wrong:
