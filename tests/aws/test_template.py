@@ -220,7 +220,7 @@ def test_the_scripts_policies_allow_what_the_templates_roles_allow(resources: di
 
 def test_the_operator_may_do_what_the_commands_do_and_no_more(resources: dict[str, Any]) -> None:
     """`publish` is of this machine alone: there the state machine is made by the run itself."""
-    commands = ["select", "runs", "runs_of", "show", "progress", "remote", "remote_logs", "replay"]
+    commands = ["select", "runs", "runs_of", "show", "progress", "remote", "function_log", "replay"]
     called = methods_called(*(f"cli/{name}.py" for name in commands), "operate", "aws/machine.py")
     asked = permissions("stepfunctions", "states", called) - {"states:CreateStateMachine", "states:UpdateStateMachine"}
     asked |= permissions("logs", "logs", called) | {"lambda:GetFunctionConfiguration", "lambda:InvokeFunction"}

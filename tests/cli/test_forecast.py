@@ -8,9 +8,11 @@ DAY = 86_400_000
 
 
 LATER = """
-insert into events (execution, time, {columns}) select ?1, time - ?2 + iif(id >= (select min(id) from events
-    where execution = ?3 and type = 'LambdaFunctionSucceeded' and payload like '%' || ?5 || '%'), ?4, 0), {columns}
-from events where execution = ?3
+insert into events (execution, time, {columns}) select ?, time - ? + iif(id >= (
+    select min(id) from events as other
+    where other.execution = own.execution and type = 'LambdaFunctionSucceeded' and payload like '%' || ? || '%'
+), ?, 0), {columns}
+from events as own where execution = ?
 """
 
 
@@ -24,11 +26,11 @@ def age(project: Any, nights: int, stretch: int, task: str = "task_01") -> None:
         others = columns_of(db, "executions", "id", "arn", "started", "stopped")
         later = LATER.format(columns=columns_of(db, "events", "execution", "time", "sum"))
         (first,) = db.execute("select min(id) from executions").fetchone()
-        copy = f"select arn || ?1, started - ?2, stopped - ?2, {others} from executions where id = ?3"
+        copy = f"select arn || ?, started - ?, stopped - ?, {others} from executions where id = ?"
         for night in range(1, nights):
-            values = (f"-{night}", night * DAY, first)
+            values = (f"-{night}", night * DAY, night * DAY, first)
             row = db.execute(f"insert into executions (arn, started, stopped, {others}) {copy}", values).lastrowid
-            db.execute(later, (row, night * DAY, first, (nights - night) * stretch, task))
+            db.execute(later, (row, night * DAY, task, (nights - night) * stretch, first))
 
 
 @pytest.fixture

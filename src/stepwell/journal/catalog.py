@@ -112,10 +112,9 @@ class Catalog:
 
     def aliases(self, machine: str, after: str = "", limit: int = -1) -> list[AliasRow]:
         """The newest first."""
-        older = "(created, name) < (SELECT created, name FROM aliases WHERE machine = ?1 AND name = ?2)"
-        order = "ORDER BY created DESC, name DESC LIMIT ?3"
-        query = f"SELECT * FROM aliases WHERE machine = ?1 AND (?2 = '' OR {older}) {order}"
-        return self._store.rows(_alias, query, machine, after, limit)
+        last = "SELECT created, name FROM aliases AS last WHERE last.machine = own.machine AND last.name = ?"
+        which = f"machine = ? AND (? = '' OR (created, name) < ({last})) ORDER BY created DESC, name DESC LIMIT ?"
+        return self._store.rows(_alias, f"SELECT * FROM aliases AS own WHERE {which}", machine, after, after, limit)
 
     def alias(self, machine: str, name: str) -> AliasRow | None:
         return self._store.row(_alias, "SELECT * FROM aliases WHERE machine = ? AND name = ?", machine, name)

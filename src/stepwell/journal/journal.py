@@ -281,12 +281,13 @@ class Journal:
 _SHOWN = "id, previous, time, type, name, payload, details, sum"
 # A call is waited for until its frame has any event but those of its way, or an answer to it is kept or in the inbox.
 _AWAITS = """
-    SELECT frame FROM events AS own WHERE execution = ?1 AND id = ?2 AND part = 0 AND type GLOB '*Scheduled'
+    SELECT frame FROM events AS own WHERE execution = ? AND id = ? AND part = 0 AND type GLOB '*Scheduled'
     AND NOT EXISTS (
-        SELECT 1 FROM events WHERE execution = ?1 AND (id, part) > (?2, 0) AND frame = own.frame
+        SELECT 1 FROM events WHERE execution = own.execution AND (id, part) > (own.id, 0) AND frame = own.frame
         AND type NOT IN ('TaskStarted', 'TaskSubmitted', 'ActivityStarted', 'Heartbeat'))
     AND NOT EXISTS (
-        SELECT 1 FROM inbox WHERE execution = ?1 AND kind = 'answer' AND json_extract(body, '$.call') = ?2)
+        SELECT 1 FROM inbox
+        WHERE execution = own.execution AND kind = 'answer' AND json_extract(body, '$.call') = own.id)
 """
 _EVENT = "id, previous, time, type, name, payload, details, sum, part, frame"
 _CHANGE_ROW = (

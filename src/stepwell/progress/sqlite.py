@@ -44,7 +44,7 @@ SELECT pipeline, run, task, s.chunks,
        coalesce(sum(c.rows) FILTER (WHERE c.state = 'done'), 0), s.rows_planned,
        s.started_at / 1000.0, max(s.updated_at, coalesce(max(c.finished_at), 0)) / 1000.0, s.lanes, s.state
 FROM summary s LEFT JOIN chunk c USING (pipeline, run, task)
-WHERE (?1 IS NULL OR pipeline = ?1) AND (?2 IS NULL OR run = ?2) AND (?3 IS NULL OR task = ?3)
+WHERE pipeline = coalesce(?, pipeline) AND run = coalesce(?, run) AND task = coalesce(?, task)
 GROUP BY pipeline, run, task ORDER BY s.started_at DESC, pipeline, run, task
 """
 _CHUNKS = """
