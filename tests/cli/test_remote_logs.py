@@ -82,6 +82,19 @@ def test_the_lanes_of_a_task_in_chunks_are_told_apart(there):
     ]
 
 
+def test_the_card_of_a_run_on_aws_has_the_last_lines_of_what_failed(there):
+    project, sfn, logs = there
+    arn = "arn:aws:states:us-east-1:123456789012:execution:coffee:bad"
+    history = sfn.get_execution_history(executionArn=arn)["events"]
+    last = [event["timestamp"] for event in history if event["type"] == "LambdaFunctionScheduled"][-1]
+    lines = invocation(
+        {"executionArn": arn}, "task_02", 1, "brewing", "no bean is left", "[ERROR] Empty: no more beans"
+    )
+    events = [{"timestamp": int(last.timestamp() * 1000), "message": line} for line in lines]
+    logs.put_log_events(logGroupName=GROUP, logStreamName=STREAM, logEvents=events)
+    assert "  log    brewing\n         no bean is left\n" in project.said("show", "bad", "--on", "aws")
+
+
 def test_a_run_on_aws_is_told_as_json_lines_as_one_here_is(there):
     project, _, logs = there
     arn = "arn:aws:states:us-east-1:123456789012:execution:coffee:told"

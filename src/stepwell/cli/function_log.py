@@ -1,12 +1,16 @@
 """What the invocations of an execution print on AWS: found in the function's log by the line that the handler prints
 first, and cut out of its streams."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
+from stepwell.insight.visit import Attempt, Visit
 from stepwell.operate.paging import items
 
 PAUSE = 2.0  # seconds between two looks: AWS gives the whole account 15 a second
+PATIENCE = 10.0  # seconds after its end that a run's last lines are waited for: CloudWatch has them a little later
 MARK = "STEPWELL "
 LATER = 900_000  # milliseconds that an invocation may go on after its run has ended
 _LATE = 60_000  # milliseconds that lines may come after younger ones of other streams
@@ -35,6 +39,19 @@ class Call:
     @property
     def label(self) -> str:
         return " ".join(filter(None, (self.task, self.phase, self.lane)))
+
+
+def call_of(calls: Iterable[Call], visit: Visit, attempt: Attempt) -> Call | None:
+    """The call of an attempt: it is asked for the same, and began while the attempt was under way."""
+    asked = visit.task, visit.phase, str(visit.index) if visit.phase == "lane" else None
+    first = milliseconds(attempt.scheduled)
+    last = math.inf if attempt.ended is None else milliseconds(attempt.ended)
+    its = (call for call in calls if asked == (call.task, call.phase, call.lane) and first <= call.at <= last)
+    return next(its, None)
+
+
+def milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
 
 
 class FunctionLog:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from stepwell.cli import side
-from stepwell.cli.function_log import PAUSE, Call, FunctionLog
+from stepwell.cli.function_log import PATIENCE, PAUSE, Call, FunctionLog
 from stepwell.cli.jsonlog import JsonLines
 from stepwell.cli.runs_of import began, pipeline_of
 from stepwell.cli.streams import Said
@@ -18,8 +18,6 @@ from stepwell.errors import StepwellError
 from stepwell.insight.failure import Card
 from stepwell.insight.story import SUCCEEDED, Attempt, Story, Visit
 from stepwell.operate.runs import run_of
-
-_PATIENCE = 10.0  # seconds after its end that a run's last lines are waited for: CloudWatch has them a little later
 
 Line = tuple[datetime, Callable[[], None]]
 
@@ -101,7 +99,7 @@ class _Log:
         return not self._broken
 
     def tell_rest(self, calls: int) -> None:
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + PATIENCE
         while self.tell() and sum(call.ended for call in self._printed) < calls and time.monotonic() < until:
             time.sleep(PAUSE)
 

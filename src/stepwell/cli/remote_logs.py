@@ -3,25 +3,25 @@
 import sys
 import time
 from argparse import Namespace
+from typing import Any
 
 from stepwell.cli import side
-from stepwell.cli.function_log import LATER, PAUSE, Call, FunctionLog
+from stepwell.cli.function_log import LATER, PAUSE, Call, FunctionLog, call_of, milliseconds
 from stepwell.cli.select import chosen
 from stepwell.cli.terminal import Terminal
-from stepwell.errors import UsageError
+from stepwell.errors import StepwellError, UsageError
+from stepwell.insight.visit import Visit
 
 
 def logs(options: Namespace) -> int:
     with side.on_aws(options) as there:
         execution = chosen(there.client, options.run)
-        client, group = there.machine.session.client("logs"), there.machine.log_group
-        since = int(execution["startDate"].timestamp() * 1000) - 1000
-        log = FunctionLog(client, group, execution["executionArn"], since)
+        log = opened(there, execution)
         printer = _Printer(options)
         while True:
             under_way = options.follow and there.status_of(execution) == "RUNNING"
             ended = execution.get("stopDate")
-            calls = log.look(None if ended is None else int(ended.timestamp() * 1000) + LATER)
+            calls = log.look(None if ended is None else milliseconds(ended) + LATER)
             printer.print_new(calls)
             if not under_way:
                 break
@@ -31,6 +31,27 @@ def logs(options: Namespace) -> int:
         tasks = ", ".join(dict.fromkeys(call.task for call in calls)) or "nothing yet"
         raise UsageError(f"the run has no such log; it has called: {tasks}")
     return 0
+
+
+def last_log(there: side.OnAws, execution: dict[str, Any], visit: Visit | None, patience: float = 0.0) -> list[str]:
+    """What the last attempt of a visit has printed, as far as CloudWatch has it after so many seconds."""
+    if visit is None or not visit.attempts:
+        return []
+    try:
+        log = opened(there, execution)
+        until = time.monotonic() + patience
+        while True:
+            call = call_of(log.look(), visit, visit.attempts[-1])
+            if (call is not None and call.ended) or time.monotonic() >= until:
+                return [] if call is None else call.lines
+            time.sleep(PAUSE)
+    except StepwellError:
+        return []
+
+
+def opened(there: side.OnAws, execution: dict[str, Any]) -> FunctionLog:
+    client, group = there.machine.session.client("logs"), there.machine.log_group
+    return FunctionLog(client, group, execution["executionArn"], milliseconds(execution["startDate"]))
 
 
 class _Printer:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from stepwell.cli import side
-from stepwell.cli.function_log import PAUSE
+from stepwell.cli.function_log import PATIENCE, PAUSE
 from stepwell.cli.live import notes
+from stepwell.cli.remote_logs import last_log
 from stepwell.cli.runs_of import began, pipeline_of, words
 from stepwell.cli.terminal import Terminal, duration
 from stepwell.cli.watch import summary
@@ -44,7 +45,11 @@ def watched(there: side.OnAws, arn: str, options: Namespace, resumed: bool = Fal
     for told in _stories(there.client, arn):
         view.see(told)
     execution = there.client.describe_execution(executionArn=arn)
-    failure = None if execution["status"] == SUCCEEDED else card(told, execution["name"], flags=there.flags)
+    failure = None
+    if execution["status"] != SUCCEEDED:
+        shown = not options.json and options.log_format == "text"
+        log = last_log(there, execution, told.failed, PATIENCE) if shown else []
+        failure = card(told, execution["name"], log, there.flags, there.code)
     view.end(execution, told, failure)
     return 0 if failure is None else 1
 

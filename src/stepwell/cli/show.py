@@ -74,13 +74,23 @@ def _write_html(options: Namespace, execution: Execution) -> None:
 
 
 def _failure(source: side.Side, execution: Execution, status: str, told: "Story") -> "Card | None":
-    from stepwell.cli.streams import last_log
     from stepwell.insight.failure import card
 
     if status in ("RUNNING", "INTERRUPTED", "SUCCEEDED", "PENDING_REDRIVE"):
         return None
-    log = last_log(source, execution["executionArn"], told.failed)
+    log = _last_log(source, execution, told)
     return card(told, execution["name"], log, source.flags, source.code)
+
+
+def _last_log(source: side.Side, execution: Execution, told: "Story") -> list[str]:
+    there: Any = source
+    if source.name == side.AWS:
+        from stepwell.cli.remote_logs import last_log as log_on_aws
+
+        return log_on_aws(there, execution, told.failed)
+    from stepwell.cli.streams import last_log
+
+    return last_log(there, execution["executionArn"], told.failed)
 
 
 def _print_json(events: list[dict[str, Any]]) -> None:

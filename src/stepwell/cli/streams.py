@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stepwell.cli.local import Engine, Reader
@@ -19,12 +19,11 @@ def lines_of(reader: "Reader | Engine", arn: str, event: int) -> list[str] | Non
     return None if found is None else Cut(reader.folder / "logs" / found.log, found.request).lines(whole=True)
 
 
-def last_log(place: object, arn: str, visit: "Visit | None") -> list[str]:
-    """What the last attempt of a visit has printed, where `place` has a journal: AWS keeps its logs elsewhere."""
-    if visit is None or not visit.attempts or not hasattr(place, "journal"):
+def last_log(place: "Reader | Engine", arn: str, visit: "Visit | None") -> list[str]:
+    """What the last attempt of a visit has printed."""
+    if visit is None or not visit.attempts:
         return []
-    reader: Any = place
-    return lines_of(reader, arn, visit.attempts[-1].event) or []
+    return lines_of(place, arn, visit.attempts[-1].event) or []
 
 
 class Said:

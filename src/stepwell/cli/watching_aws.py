@@ -6,7 +6,6 @@ from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from stepwell.aws.machine import Machine
 from stepwell.aws.session import Session
 from stepwell.cli import side
-from stepwell.cli.function_log import LATER, PAUSE, Call, FunctionLog
+from stepwell.cli.function_log import LATER, PAUSE, Call, FunctionLog, call_of, milliseconds
 from stepwell.cli.watching import forecast_of
 from stepwell.errors import StepwellError
 from stepwell.insight.visit import Attempt, Visit
@@ -87,19 +86,15 @@ class _Log:
             self._look()
         if self._trouble:
             return [self._trouble]
-        lane = str(visit.index) if visit.phase == "lane" else None
-        for call in self._calls:
-            is_its = (call.task, call.phase, call.lane) == (visit.task, visit.phase, lane)
-            if is_its and _ms(attempt.scheduled) <= call.at <= (_ms(attempt.ended) if attempt.ended else call.at):
-                return call.lines
-        return None
+        call = call_of(self._calls, visit, attempt)
+        return None if call is None else call.lines
 
     def _look(self) -> None:
         try:
             execution = self._client.describe_execution(executionArn=self._arn)
             if self._log is None:
                 self._log = self._opened(execution)
-            ended = _ms(execution["stopDate"]) if "stopDate" in execution else None
+            ended = milliseconds(execution["stopDate"]) if "stopDate" in execution else None
             self._calls = self._log.look(None if ended is None else ended + LATER)
             settled = ended is not None and time.time() * 1000 > ended + LATER
             self._next, self._trouble = math.inf if settled else time.time() + PAUSE, ""
@@ -108,12 +103,8 @@ class _Log:
 
     def _opened(self, execution: Execution) -> FunctionLog:
         machine = Machine(self._session, execution["stateMachineArn"])
-        since = _ms(execution["startDate"])
+        since = milliseconds(execution["startDate"])
         return FunctionLog(self._session.client("logs"), machine.log_group, self._arn, since)
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
 
 
 class _Only:
