@@ -111,7 +111,11 @@ def test_every_mistake_of_a_definition_is_told_with_its_address(sfn):
     places = {item["location"] for item in told["diagnostics"]}
     assert told["result"] == "FAIL"
     assert {"/States/A/Next", "/States/C/Type"} <= places
-    assert sfn.validate_state_machine_definition(definition=PASS)["result"] == "OK"
+    assert (len(told["diagnostics"]) > 1, told["truncated"]) == (True, False)
+    told = sfn.validate_state_machine_definition(definition=broken, maxResults=1)
+    assert (len(told["diagnostics"]), told["truncated"]) == (1, True)
+    told = sfn.validate_state_machine_definition(definition=PASS)
+    assert (told["result"], told["diagnostics"], told["truncated"]) == ("OK", [], False)
 
 
 @pytest.mark.parametrize(
