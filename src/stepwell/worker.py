@@ -18,7 +18,7 @@ from stepwell.engine.events import Event
 from stepwell.engine.execution import RUNNING, Execution
 from stepwell.engine.frames import MAPPING, Frame
 from stepwell.engine.mapruns import machine_within
-from stepwell.engine.tasks import CALLBACK, is_activity, uuid_of
+from stepwell.engine.tasks import CALLBACK, LAMBDA_ARN, is_activity, uuid_of
 from stepwell.errors import JournalError, ServiceStopped
 from stepwell.journal.journal import ExecutionRow, InvocationRow, Journal
 from stepwell.journal.owners import Owner, claim_dead
@@ -183,14 +183,17 @@ class Worker:
                 machine = machine_within(machine, self._journal.runs.by_id(row.map_run).state) or machine
             self._machines[row.definition, row.machine] = machine
         execution = Execution(row.arn, row.machine, row.role, machine, self._random)
-        execution.refuses = self._refusal
+        execution.refuses = self.refusal
         origin = {"stateMachineVersionArn": row.version, "stateMachineAliasArn": row.alias}
         execution.origin = {name: arn for name, arn in origin.items() if arn}
         if ":express:" in row.arn:  # its ARN ends with something unique after the name
             execution.name = row.arn.split(":")[-2]
         return execution
 
-    def _refusal(self, call: Call) -> str | None:
+    def refusal(self, call: Call) -> str | None:
+        """Why a call cannot even be announced."""
+        if call.resource.startswith(LAMBDA_ARN):  # its event is handed on unread
+            return None
         if not is_activity(call.resource):
             return self._hands.refusal(call.resource, call.arguments.value)
         known = self._journal.catalog.has_activity(call.resource)

@@ -157,7 +157,7 @@ class Engine:
 
     def _call(self, call: Call, seconds: float) -> tuple[Payload | None, str | None, str | None]:
         """What TestState asks of a resource."""
-        refusal = self.hands.refusal(call.resource, call.arguments.value)
+        refusal = self.worker.refusal(call)
         if refusal is not None:
             raise StatesError("States.Runtime", refusal)
         request, over = new_id(), threading.Event()

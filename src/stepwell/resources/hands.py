@@ -90,9 +90,7 @@ class Hands:
             waiting.set()
 
     def refusal(self, resource: str, arguments: Any) -> str | None:
-        """Why a call cannot even be announced: a field that its action does not have, or needs."""
-        if resource.startswith("arn:aws:lambda:"):
-            return None
+        """Why a service cannot even be asked: a field that its action does not have, or needs."""
         try:
             integrations.check(self.call, integration(resource), arguments)
         except ServiceError as error:
