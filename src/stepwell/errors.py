@@ -209,9 +209,15 @@ class StateMachineTypeNotSupported(StepwellError):
 class ConflictException(StepwellError):
     """Updating or deleting a resource can cause inconsistency."""
 
+    status = 409
+
 
 class InvalidLoggingConfiguration(StepwellError):
     """Invalid Logging Configuration: Must specify exactly one Log Destination."""
+
+
+class InvalidTracingConfiguration(StepwellError):
+    """Invalid Tracing Configuration: enabled has not been set to true or false."""
 
 
 class InvalidEncryptionConfiguration(StepwellError):

@@ -56,6 +56,13 @@ def test_a_key_of_the_customers_is_named(make):
     assert told[0] == "InvalidEncryptionConfiguration"
 
 
+def test_tracing_is_on_or_off(sfn, make):
+    assert refused(make, tracingConfiguration={})[0] == "InvalidTracingConfiguration"
+    arn = make()["stateMachineArn"]
+    told = refused(sfn.update_state_machine, stateMachineArn=arn, tracingConfiguration={})
+    assert told[0] == "InvalidTracingConfiguration"
+
+
 def test_to_say_what_is_usual_is_no_other_machine_and_no_change(sfn, make):
     usual = {
         "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
@@ -110,6 +117,14 @@ def test_a_definition_that_is_no_json_is_refused_in_the_words_of_awss_parser(sfn
     assert text.startswith(f"Invalid State Machine Definition: 'INVALID_JSON_DESCRIPTION: {told}")
     [diagnostic] = sfn.validate_state_machine_definition(definition="not json")["diagnostics"]
     assert diagnostic["message"].startswith(told)
+
+
+def test_a_definition_of_blanks_is_missing(sfn, make):
+    code, text = refused(make, definition=" \n")
+    told = "MISSING_DESCRIPTION: Received a null or empty workflow input. at /"
+    assert (code, text) == ("InvalidDefinition", f"Invalid State Machine Definition: '{told}'")
+    [diagnostic] = sfn.validate_state_machine_definition(definition=" ")["diagnostics"]
+    assert diagnostic["code"] == "MISSING_DESCRIPTION"
 
 
 def test_executions_of_a_version_or_an_alias_that_there_is_not_are_not_listed(sfn, make):

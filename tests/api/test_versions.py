@@ -47,6 +47,12 @@ def test_versions_come_in_pages(sfn, two):
     assert [item["stateMachineVersionArn"] for item in rest["stateMachineVersions"]] == [first]
 
 
+def test_a_conflict_has_awss_status(sfn, two):
+    with pytest.raises(sfn.exceptions.ConflictException) as told:
+        sfn.publish_state_machine_version(stateMachineArn=two[0], revisionId="x")
+    assert told.value.response["ResponseMetadata"]["HTTPStatusCode"] == 409
+
+
 def test_another_revision_than_the_current_is_not_published(sfn, two):
     code, text = refused(sfn.publish_state_machine_version, stateMachineArn=two[0], revisionId="x")
     assert code == "ConflictException"

@@ -39,6 +39,8 @@ def validate_state_machine_definition(_door: Door, request: Request) -> Answer:
 
 
 def _examined(text: str, type_: str) -> tuple[Machine | None, list[Problem]]:
+    if not text.strip():
+        return None, [Problem("MISSING_DESCRIPTION", "Received a null or empty workflow input.", "/")]
     machine, problems = examine(text)
     if any(problem.code == "INVALID_JSON_DESCRIPTION" for problem in problems):
         mistake = complaint(text)

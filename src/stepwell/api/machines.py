@@ -13,6 +13,7 @@ from stepwell.asl.payload import dumps
 from stepwell.errors import (
     InvalidEncryptionConfiguration,
     InvalidLoggingConfiguration,
+    InvalidTracingConfiguration,
     MissingRequiredParameter,
     StateMachineAlreadyExists,
     ValidationException,
@@ -147,6 +148,8 @@ def _settings(request: Request, before: str) -> str:
         raise ValidationException("Version description can only be set when publish is true")
     check_role(request.get("roleArn", ROLE))
     _check_logging(request.get("loggingConfiguration", {}))
+    if "enabled" not in request.get("tracingConfiguration", {"enabled": False}):
+        raise InvalidTracingConfiguration
     encryption = request.get("encryptionConfiguration", {})
     if encryption.get("type") == "CUSTOMER_MANAGED_KMS_KEY" and "kmsKeyId" not in encryption:
         raise InvalidEncryptionConfiguration
