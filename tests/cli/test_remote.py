@@ -59,10 +59,20 @@ def test_a_stopped_run_is_redriven_in_place(empty: Project):
         said = empty.said("resume", "long", *on_aws)
         assert "tea goes on as long on AWS" in said
         assert "succeeded" in said
+        assert "validate_config" not in said  # it was over before
         (execution,) = client.list_executions(stateMachineArn="arn:aws:states:us-east-1:123456789012:stateMachine:tea")[
             "executions"
         ]
         assert execution["redriveCount"] == 1
+        (empty.folder / "quick").unlink()
+        (empty.folder / "begun").unlink()
+        empty.said("run", "--name", "longer", "--detach", *on_aws)
+        empty.wait_for("begun")
+        empty.said("stop", *on_aws)
+        empty.write("quick", "")
+        lines = map(json.loads, empty.said("resume", "--log-format", "json", *on_aws).splitlines())
+        told = [(line["event"], line.get("task"), line.get("attempts")) for line in lines if line["event"] != "log"]
+        assert told == [("run_resumed", None, None), ("task_succeeded", "task_01", 1), ("run_succeeded", None, None)]
     finally:
         served.end()
 
