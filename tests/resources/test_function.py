@@ -1,11 +1,13 @@
 """Real function processes: fed, measured, killed."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from queue import SimpleQueue
 
 import pytest
 
@@ -33,6 +35,12 @@ def fail(event, context):
     raise ValueError("as I said")
 
 def leave(event, context):
+    os._exit(event.get("code", 3))
+
+def leave_a_child(event, context):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    with open(event["file"], "w") as file:
+        file.write(str(child.pid))
     os._exit(3)
 
 def sleep(event, context):
@@ -126,8 +134,60 @@ def test_a_process_that_is_killed_takes_down_one_invocation(functions, function)
     killer = threading.Timer(0.2, os.kill, (process.pid, signal.SIGKILL))
     killer.start()
     response = functions.invoke(process, '{"do": "sleep", "seconds": 60}', "r-1")
-    assert (response.error, "SIGKILL" in response.cause) == ("Runtime.ExitError", True)
+    assert (response.error, "error: signal: killed" in response.cause) == ("Runtime.ExitError", True)
     assert ask(functions, function, "echo").error is None
+
+
+def test_one_that_leaves_without_an_error_has_given_no_reason(functions, function):
+    cause = json.loads(ask(functions, function, "leave", code=0).cause)
+    assert cause["errorMessage"].endswith("Error: Runtime exited without providing a reason")
+
+
+def test_what_a_process_has_started_ends_with_it(functions, function, tmp_path):
+    ask(functions, function, "leave_a_child", file=str(tmp_path / "pid"))
+    until(lambda: not alive((tmp_path / "pid").read_text()), "the child is gone")
+
+
+def test_processes_that_have_ended_or_whose_logs_are_gone_are_not_kept(functions, function, tmp_path):
+    processes = [functions.take(function.arn, f"r-{n}") for n in range(3)]
+    for n, process in enumerate(processes):
+        functions.invoke(process, '{"do": "echo"}', f"r-{n}")
+    (tmp_path / "logs" / processes[2].stream).unlink()
+    os.kill(processes[1].pid, signal.SIGKILL)
+    until(lambda: not processes[1].alive(), "it has ended")
+    assert json.loads(ask(functions, function, "echo").text)["pid"] == processes[0].pid
+    assert [process._process.returncode for process in processes] == [None, -signal.SIGKILL, -signal.SIGKILL]
+
+
+def test_a_log_that_takes_no_more_makes_no_failure_of_what_was_done(functions, function, monkeypatch):
+    monkeypatch.setattr("stepwell.resources.function.os.write", full_disk)
+    assert ask(functions, function, "echo").error is None
+
+
+def full_disk(file, data):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_process_that_cannot_be_started_leaves_no_file_open(functions, function):
+    before = os.listdir("/proc/self/fd")
+    functions.register(function._replace(folder=function.folder / "gone"))
+    for number in range(3):
+        with pytest.raises(FileNotFoundError):
+            functions.take(function.arn, f"r-{number}")
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_who_finds_no_room_for_a_process_waits(function, tmp_path, monkeypatch):
+    monkeypatch.setattr("stepwell.resources.functions.most_processes", lambda: 1)
+    functions = Functions(tmp_path / "logs")
+    functions.register(function)
+    first, answers = functions.take(function.arn, "r-1"), SimpleQueue()
+    second = threading.Thread(target=lambda: answers.put(ask(functions, function, "echo", "r-2")))
+    second.start()
+    functions.invoke(first, '{"do": "echo"}', "r-1")
+    second.join()
+    assert json.loads(answers.get().text)["pid"] == first.pid
+    functions.close()
 
 
 def test_the_end_of_a_process_is_noticed_without_pidfds_too(functions, function, monkeypatch):
@@ -189,6 +249,12 @@ def test_what_json_cannot_hold_is_refused_as_lambda_refuses_it(functions, functi
 def test_bytes_are_the_answer_itself_and_what_is_no_json_a_text(functions, function):
     assert ask(functions, function, "raw", text='{"a" : 1}').text == '{"a" : 1}'
     assert ask(functions, function, "raw", text="hello").text == '"hello"'
+
+
+def test_an_answer_that_lambda_would_not_take_is_not_taken(functions, function):
+    response = ask(functions, function, "large", size=6_291_556)
+    assert response.error == "Function.ResponseSizeTooLarge"
+    assert ask(functions, function, "echo").error is None
 
 
 def test_large_answers_and_events_pass(functions, function):

@@ -135,7 +135,7 @@ RULES = (
     Rule("killed", r"Runtime\.ExitError|Lambda\.Unknown", r"signal: (?:SIGKILL|killed)",
          "The process of {task} was killed: by the system when memory ran out, or by hand.",
          "`dmesg | grep -i kill` tells whether it was memory; then read in batches, or give the function more."),
-    Rule("crashed", r"Runtime\.ExitError", r"signal: (?P<signal>\w+)",
+    Rule("crashed", r"Runtime\.ExitError", r"signal: (?P<signal>[\w ]+)",
          "The process of {task} crashed ({signal}), most likely in a package that is written in C.",
          "Run `python -X faulthandler` on it to see where; upgrade or pin that package."),
     Rule("exited", r"Runtime\.ExitError", r"exit status (?P<code>\d+)",

@@ -2,16 +2,17 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import NamedTuple, NoReturn
 
-from stepwell.resources.wire import Gone, Line, Request, reply
+from stepwell.resources.wire import LARGEST, Gone, Line, Request, TooLarge, reply
 
 API = "/2018-06-01/runtime"
 # What starts a handler: our client of the Runtime API; a test has AWS's own in its place.
@@ -57,23 +58,30 @@ class FunctionProcess:
         self.stream = f"{function.name}/{time.strftime('%Y-%m-%d')}/{token_hex(8)}.log"
         log = logs / self.stream
         log.parent.mkdir(parents=True, exist_ok=True)
-        self._log = os.open(log, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        self._line = Line()
-        lifeline, self._lifeline = os.pipe()
-        ended, alive = os.pipe()
-        self._process = subprocess.Popen(
-            COMMAND,
-            cwd=function.folder,
-            env=self._environment(lifeline),
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            pass_fds=(lifeline, alive),
-            start_new_session=True,
-        )
-        os.close(lifeline)
-        os.close(alive)
-        self._ended = _end_of(self._process.pid, ended)
+        with ExitStack() as held:
+            self._log = _held(held, os.open(log, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600))
+            self._line = Line()
+            held.callback(self._line.close)
+            self._start(held)
+            self._held = held.pop_all()
+
+    def _start(self, held: ExitStack) -> None:
+        """`_ended` becomes readable when the process ends; elsewhere than on Linux it is a pipe that it holds open."""
+        pidfd = getattr(os, "pidfd_open", None)
+        with ExitStack() as given:
+            lifeline, _ = _pipe(given, held)
+            ended, alive = _pipe(given if pidfd else held, given)
+            self._process = subprocess.Popen(
+                COMMAND,
+                cwd=self.function.folder,
+                env=self._environment(lifeline),
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                pass_fds=(lifeline, alive),
+                start_new_session=True,
+            )
+            self._ended = _held(held, pidfd(self.pid)) if pidfd else ended
 
     def _environment(self, lifeline: int) -> dict[str, str]:
         function = self.function
@@ -98,7 +106,9 @@ class FunctionProcess:
 
     def alive(self) -> bool:
         """Whether it may serve; one whose log was pruned may not, since nobody could read it."""
-        return self._process.poll() is None and os.fstat(self._log).st_nlink > 0
+        over = select.poll()
+        over.register(self._ended, select.POLLIN)
+        return not over.poll(0) and os.fstat(self._log).st_nlink > 0
 
     def invoke(self, event: str, request_id: str) -> Response:
         """Run one invocation to its end. The process may be dead afterwards; it is for its owner to ask `alive`."""
@@ -109,6 +119,10 @@ class FunctionProcess:
             response = self._serve(waiting, event, request_id) if waiting else self._timed_out(request_id)
         except Gone:
             response = self._died(request_id)
+        except TooLarge:
+            self._end()
+            told = f"Response payload size exceeded maximum allowed payload size ({LARGEST} bytes)."
+            response = blamed(json.dumps({"errorType": "Function.ResponseSizeTooLarge", "errorMessage": told}))
         except _InitFailed as failure:
             response = blamed(str(failure))
             self._end()
@@ -157,9 +171,11 @@ class FunctionProcess:
         return _failed("Sandbox.Timedout", request_id, told)
 
     def _died(self, request_id: str) -> Response:
-        code = self._process.wait()
-        how = f"signal: {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-        return _failed("Runtime.ExitError", request_id, f"Runtime exited with error: {how}")
+        self._end()
+        code = self._process.returncode
+        how = f"signal: {(signal.strsignal(-code) or str(-code)).lower()}" if code < 0 else f"exit status {code}"
+        told = f"with error: {how}" if code else "without providing a reason"
+        return _failed("Runtime.ExitError", request_id, f"Runtime exited {told}")
 
     def _peak_mb(self) -> int | None:
         """The most memory that the process has ever held; None where the system does not tell."""
@@ -175,11 +191,12 @@ class FunctionProcess:
         return "" if last in (b"", b"\n") else "\n"
 
     def _write(self, text: str) -> None:
-        os.write(self._log, text.encode())
+        with suppress(OSError):  # a disk that is full makes no failure of what has been done
+            os.write(self._log, text.encode())
 
     def kill(self) -> None:
-        """End the process and all that it has started, at once."""
-        if self._process.poll() is None:
+        """End the process and all that it has started, at once; until somebody has waited for it, the group is its."""
+        if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
 
@@ -190,17 +207,18 @@ class FunctionProcess:
 
     def close(self) -> None:
         self._end()
-        self._line.close()
-        for file in (self._log, self._lifeline, self._ended):
-            os.close(file)
+        self._held.close()
 
 
-def _end_of(pid: int, pipe: int) -> int:
-    """A file that becomes readable when the process ends; elsewhere than on Linux the pipe that it holds open."""
-    if not hasattr(os, "pidfd_open"):
-        return pipe
-    os.close(pipe)
-    return os.pidfd_open(pid)
+def _held(files: ExitStack, file: int) -> int:
+    """The file, which is closed with the others."""
+    files.callback(os.close, file)
+    return file
+
+
+def _pipe(reading: ExitStack, writing: ExitStack) -> tuple[int, int]:
+    ends = os.pipe()
+    return _held(reading, ends[0]), _held(writing, ends[1])
 
 
 class _InitFailed(Exception):

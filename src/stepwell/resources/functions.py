@@ -1,13 +1,25 @@
 """The functions of this machine: registered by ARN, their processes kept warm, one invocation at a time each."""
 
+import resource
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from stepwell.errors import ResourceNotFoundException
 from stepwell.resources.function import Function, FunctionProcess, Response
 
 HERE = "arn:aws:lambda:us-east-1:123456789012:function:"
+
+
+def most_processes() -> int:
+    """How many functions may run at once, and as many be kept warm: each takes five files, and some are left."""
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        wanted = max(files, min(most, 1 << 16))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+        files = wanted
+    return max(4, (files - 100) // 12)
 
 
 class Functions:
@@ -19,6 +31,8 @@ class Functions:
         self._idle: dict[str, list[FunctionProcess]] = {}
         self._busy: dict[str, FunctionProcess] = {}
         self._lock = threading.Lock()
+        self._most = most_processes()
+        self._room = threading.Semaphore(self._most)  # who finds none waits, for a file too few fails more than this
         self._closed = False
         self.guard: Callable[[str, str], Response | None] = lambda arn, event: None  # what answers instead
 
@@ -53,15 +67,25 @@ class Functions:
     def take(self, arn: str, request_id: str) -> FunctionProcess:
         """A process for one invocation, warm if there is one. Its log stream is known before it runs."""
         function = self.known(arn)
-        with self._lock:
-            idle = self._idle.get(arn, [])
-            process = next((p for p in reversed(idle) if p.alive()), None)
-            if process is not None:
-                idle.remove(process)
-        process = process or FunctionProcess(function, self._logs)
+        self._room.acquire()
+        try:
+            process = self._warm(arn) or FunctionProcess(function, self._logs)
+        except BaseException:
+            self._room.release()
+            raise
         with self._lock:
             self._busy[request_id] = process
         return process
+
+    def _warm(self, arn: str) -> FunctionProcess | None:
+        """The one that was used last and may serve; those that may not are closed."""
+        while True:
+            with self._lock:
+                idle = self._idle.get(arn)
+                process = idle.pop() if idle else None
+            if process is None or process.alive():
+                return process
+            process.close()
 
     def invoke(self, process: FunctionProcess, event: str, request_id: str) -> Response:
         """Run one invocation on a process that was taken, and put it back."""
@@ -71,6 +95,7 @@ class Functions:
             with self._lock:
                 self._busy.pop(request_id, None)
             self._give_back(process)
+            self._room.release()
 
     def cancel(self, request_id: str) -> None:
         """Kill the process of an invocation that nobody waits for any more."""
@@ -101,7 +126,8 @@ class Functions:
     def _give_back(self, process: FunctionProcess) -> None:
         with self._lock:
             current = self._known.get(process.function.arn) is process.function
-            if process.alive() and current and not self._closed:
+            room = sum(map(len, self._idle.values())) < self._most
+            if process.alive() and current and room and not self._closed:
                 self._idle.setdefault(process.function.arn, []).append(process)
                 return
         process.close()

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 ACCEPTED = b'{"status":"OK"}'
+LARGEST = 6_291_556  # bytes of an answer that Lambda takes
 
 
 class Request(NamedTuple):
@@ -23,6 +24,10 @@ class Request(NamedTuple):
 
 class Gone(Exception):
     """The function's process has ended."""
+
+
+class TooLarge(Exception):
+    """It is about to send more than Lambda takes."""
 
 
 class Line:
@@ -79,6 +84,8 @@ class Line:
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         size = int(headers.get("content-length", "0"))
+        if size > LARGEST:
+            raise TooLarge
         if len(rest) < size:
             return None
         self._partial[connection] = rest[size:]
