@@ -1,6 +1,7 @@
 """The loop when many depend on it: questions from other threads, faults, and what a dead owner left."""
 
 import json
+import signal
 import threading
 
 import pytest
@@ -102,3 +103,85 @@ def test_everything_of_a_dead_owner_is_inherited(tmp_path):
         history = second.client.get_execution_history(executionArn=arns[0])["events"]
         assert [event["type"] for event in history][:2] == ["ExecutionStarted", "PassStateEntered"]
         assert second.worker.inherit() == 0
+
+
+def test_ctrl_c_does_not_part_what_was_decided_from_what_is_saved(engine, monkeypatch):
+    real = engine.journal.commit
+
+    def commit(*given):
+        monkeypatch.setattr(engine.journal, "commit", real)
+        signal.raise_signal(signal.SIGINT)
+        real(*given)
+
+    arn = start(engine, make(engine, LOOP, "loop"))
+    monkeypatch.setattr(engine.journal, "commit", commit)
+    with pytest.raises(KeyboardInterrupt):
+        engine.worker.run(lambda: False)
+    engine.client.stop_execution(executionArn=arn)
+    engine.worker.run(lambda: not engine.worker.owns(engine.row(arn).id))
+    assert [event.id for event in engine.journal.events(engine.row(arn).id)][-1] == engine.row(arn).last
+    assert engine.row(arn).status == "ABORTED"
+
+
+def test_half_a_character_in_a_cause_harms_nobody(engine):
+    """UTF-8 cannot hold it; the journal is written in UTF-8."""
+    fail = json.dumps({"StartAt": "F", "States": {"F": {"Type": "Fail", "CausePath": "$.why", "ErrorPath": "$.why"}}})
+    arn = engine.client.start_execution(stateMachineArn=make(engine, fail), input='{"why": "a\\ud800"}')["executionArn"]
+    engine.worker.run(lambda: True)
+    assert (engine.row(arn).status, engine.row(arn).error, engine.row(arn).cause) == ("FAILED", "a?", "a?")
+
+
+def test_a_call_for_which_there_is_no_thread_has_failed(engine, monkeypatch):
+    call = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": {}, "End": True}
+    engine.hands.refusal = lambda resource, arguments: None
+    arn = start(engine, make(engine, json.dumps({"StartAt": "T", "States": {"T": call}})))
+
+    def no_thread(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    engine.worker.run(lambda: not engine.worker.owns(engine.row(arn).id))
+    assert (engine.row(arn).status, engine.row(arn).error) == ("FAILED", "States.TaskFailed")
+
+
+def test_a_call_that_is_over_in_the_commit_that_announces_it_is_not_made(engine):
+    made = []
+    engine.hands.refusal = lambda resource, arguments: None
+    engine.hands.perform = lambda work: made.append(work) or iter(())
+    task = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": {}, "End": True}
+    branches = [{"StartAt": "T", "States": {"T": task}}, {"StartAt": "F", "States": {"F": {"Type": "Fail"}}}]
+    both = {"StartAt": "P", "States": {"P": {"Type": "Parallel", "Branches": branches, "End": True}}}
+    arn = start(engine, make(engine, json.dumps(both)))
+    engine.worker.run(lambda: True)
+    assert (engine.row(arn).status, made) == ("FAILED", [])
+
+
+def test_a_stop_that_came_too_late_does_not_stop_a_redrive(engine):
+    wait = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}})
+    arn = start(engine, make(engine, wait))
+    for _ in range(2):
+        engine.client.stop_execution(executionArn=arn)
+    engine.worker.run(lambda: not engine.worker.owns(engine.row(arn).id))
+    engine.journal.post(engine.row(arn).id, "stop", {})
+    engine.client.redrive_execution(executionArn=arn)
+    engine.worker.run(lambda: True)
+    assert engine.row(arn).status == "RUNNING"
+
+
+def test_the_time_limit_of_a_forgotten_execution_is_not_that_of_one_with_its_number(tmp_path):
+    """Numbers are given again once the newest executions are pruned."""
+    now = [1_000_000.0]
+    with Engine(tmp_path) as engine:
+        engine.worker._clock = engine.door.clock = lambda: now[0]
+        limited = {"TimeoutSeconds": 100, "StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
+        start(engine, make(engine, json.dumps(limited)))
+        engine.worker.run(lambda: True)
+        engine.journal.pruner.forget([1])
+        now[0] += 90
+        limited["States"]["A"] = {"Type": "Wait", "Seconds": 50, "End": True}
+        arn = start(engine, make(engine, json.dumps(limited), "n"))
+        assert engine.row(arn).id == 1
+        engine.worker.run(lambda: True)
+        now[0] += 20
+        engine.worker.run(lambda: True)
+        assert engine.row(arn).status == "RUNNING"

@@ -1,5 +1,6 @@
 """The loop: own executions, advance them or invoke for them, commit; nothing begins before its event is saved."""
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -68,6 +69,21 @@ class Question:
         if self.error is not None:
             raise self.error
         return self.answer
+
+
+@contextmanager
+def _patient() -> Iterator[list[int]]:
+    """Where Ctrl-C would be raised anywhere, it is noted in this list."""
+    noted: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    patient = handler is signal.default_int_handler and threading.current_thread() is threading.main_thread()
+    if patient:
+        signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
+    try:
+        yield noted
+    finally:
+        if patient:
+            signal.signal(signal.SIGINT, handler)
 
 
 class Worker:
@@ -224,13 +240,19 @@ class Worker:
     # The loop
 
     def run(self, until: Callable[[], bool]) -> None:
-        """Work until `until` says so; it is asked whenever there is nothing left to do at once."""
-        while not self._closed:
-            self._round()
-            if not (self._ready or self._unsaved or self._hurried):
-                if until():
-                    return
-                self._wait()
+        """Work until `until` says so; it is asked whenever there is nothing left to do at once.
+
+        Ctrl-C is KeyboardInterrupt between two rounds: within one it would part what was decided from what is saved.
+        """
+        with _patient() as interrupted:
+            while not (self._closed or interrupted):
+                self._round()
+                if not (self._ready or self._unsaved or self._hurried):
+                    if until():
+                        break
+                    self._wait()
+        if interrupted:
+            raise KeyboardInterrupt
 
     def ask(self, work: Callable[[], T]) -> T:
         """From another thread: let the loop's thread do this, and wait until what it has saved is on disk."""
@@ -411,7 +433,8 @@ class Worker:
         for call in changes.cancelled:
             self._hands.cancel(uuid_of(execution.arn, call))
         for invocation in changes.invocations:
-            self._invoke(number, execution.arn, invocation)
+            if invocation.call not in changes.cancelled:
+                self._invoke(number, execution.arn, invocation)
         for change in changes.runs:
             with self.guarded(number):
                 self._runs.changed(number, execution, change)
@@ -428,11 +451,16 @@ class Worker:
     def _call(self, number: int, reply: Reply, work: Work) -> None:
         """In a thread of its own: make the call, hand what comes of it to the loop."""
         work = work._replace(request=uuid_of(work.execution, reply.call))
+        steps = self._hands.perform(work)
 
         def perform() -> None:
-            for step in self._hands.perform(work):
+            for step in steps:
                 result = None if step.text is None else Payload.parse(step.text)
                 answered = reply._replace(result=result, error=step.error, cause=step.cause)
                 self._news.put(News(number, work.request, step, answered))
 
-        threading.Thread(target=perform, daemon=True).start()
+        try:
+            threading.Thread(target=perform, daemon=True).start()
+        except RuntimeError as error:  # the system gives us no more threads
+            step = Step("ended", None, "States.TaskFailed", f"The call could not be made: {error}")
+            self._news.put(News(number, work.request, step, reply._replace(error=step.error, cause=step.cause)))

@@ -91,3 +91,13 @@ def test_children_of_a_map_run_go_with_their_parent(engine):
     assert (left(engine)["executions"], left(engine)["map_runs"]) == (12, 3)
     engine.journal.pruner.forget(numbers(engine, machine=machine, keep=1))
     assert (left(engine)["executions"], left(engine)["map_runs"]) == (4, 1)
+
+
+def test_what_is_redriven_after_it_was_chosen_stays(engine):
+    machine = run(engine, "m", one(Type="Fail"), {"a": 1})
+    chosen = numbers(engine, machine=machine)
+    assert len(chosen) == 3
+    again = engine.journal.execution_by_id(chosen[0])
+    engine.client.redrive_execution(executionArn=again.arn)
+    engine.journal.pruner.forget(chosen)
+    assert (left(engine)["executions"], engine.row(again.arn).status) == (1, "RUNNING")

@@ -11,6 +11,7 @@ import pytest
 
 from stepwell.cli.local import Engine
 from stepwell.resources.casing import answer, iso, java, request
+from stepwell.resources.function import Function, FunctionProcess
 from stepwell.resources.functions import Functions
 from stepwell.resources.hands import Hands, Step, Work
 from stepwell.resources.jobs import job, jobs
@@ -321,3 +322,37 @@ def test_an_execution_that_was_perhaps_started_is_found_instead_of_refused(tmp_p
     assert refused[-1].error == "StepFunctions.ExecutionAlreadyExistsException"
     assert said(again)["ExecutionArn"] == said(first)["ExecutionArn"]
     assert [step.kind for step in again] == ["submitted", "ended"]
+
+
+def test_a_call_that_is_cancelled_before_it_has_begun_is_not_made(hands: Hands, tmp_path: Path) -> None:
+    work = Work(EXECUTION, "arn:aws:states:::aws-sdk:s3:createBucket", '{"Bucket": "never-made"}', "r-1")
+    steps = hands.perform(work)
+    hands.cancel("r-1")
+    assert list(steps) == []
+
+
+def test_a_function_that_is_cancelled_while_it_starts_is_killed(
+    hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "app.py").write_text("import time\ndef handler(event, context):\n    time.sleep(600)")
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:app"
+    hands.functions.register(Function(arn, "app.handler", tmp_path, {}, 600))
+    real = hands.functions.take
+
+    def take(arn: str, request: str) -> FunctionProcess:
+        hands.cancel(request)
+        return real(arn, request)
+
+    monkeypatch.setattr(hands.functions, "take", take)
+    assert list(hands.perform(Work(EXECUTION, arn, "{}", "r-1")))[-1].error == "Runtime.ExitError"
+
+
+def test_a_profile_that_does_not_exist_is_told(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    services = Services()
+    sqs = "arn:aws:states:::sqs:sendMessage"
+    hands = Hands(hands.functions, services)
+    service_model.cache_clear()
+    assert hands.refusal(sqs, {"QueueUrl": "q", "MessageBody": "m"}) is None
+    end = list(hands.perform(Work(EXECUTION, sqs, '{"QueueUrl": "q", "MessageBody": "m"}', "r-1")))[-1]
+    assert (end.error, end.cause) == ("States.Runtime", "The config profile (nobody) could not be found")

@@ -204,7 +204,7 @@ def tick(changes: Changes, timer: Timer) -> None:
     x, frame = changes.execution, changes.execution.frames.get(timer.frame)
     if x.status != RUNNING:
         return
-    if timer.frame < 0 and timer.stamp == x.redrives:
+    if timer.frame < 0 and timer.due >= _deadline(x):  # else of an earlier redrive, or of whom the number was before
         end_all(changes, "ExecutionTimedOut", x.root.before, "States.Timeout")
     if frame is None or frame.due is None or frame.due > timer.due or timer.stamp != _stamp(frame):
         return

@@ -82,8 +82,9 @@ def shown(event: Event) -> dict[str, Any]:
 
 
 def blame(error: str | None, cause: str | None) -> dict[str, str]:
-    """Error and cause as an event's details have them: what is missing has no key."""
-    return {key: value for key, value in (("error", error), ("cause", cause)) if value is not None}
+    """Error and cause as an event's details have them: what is missing has no key, half of a character is a `?`."""
+    told = (("error", error), ("cause", cause))
+    return {key: value.encode(errors="replace").decode() for key, value in told if value is not None}
 
 
 def exit_details(variables: Assigned) -> dict[str, Any]:

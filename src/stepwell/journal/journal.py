@@ -127,12 +127,16 @@ class Journal:
             db.executemany("INSERT OR REPLACE INTO invocations VALUES (?, ?, ?, ?, ?, ?)", noted)
 
     def reopen(self, number: int, owner: str) -> bool:
-        """An ended execution is to be redriven by `owner`; False if it is running."""
+        """An ended execution is to be redriven by `owner`; False if it is running. What was wished before is void."""
         change = (
             "UPDATE executions SET status = 'RUNNING', stopped = NULL, owner = ? "
             "WHERE id = ? AND status <> 'RUNNING' RETURNING id"
         )
-        return bool(self._store.write(change, owner, number))
+        with self._store.transaction() as db:
+            reopened = bool(db.execute(change, (owner, number)).fetchall())
+            if reopened:
+                db.execute("DELETE FROM inbox WHERE execution = ?", (number,))
+        return reopened
 
     def owned_by(self, owner: str) -> bool:
         """Whether an execution that is under way still names this owner."""

@@ -16,6 +16,7 @@ SELECT id, arn, machine, status, stopped, input FROM (
 )
 WHERE stopped < coalesce(?, stopped + 1) AND place > ? ORDER BY id
 """
+_DOOM = "INSERT INTO doomed SELECT id FROM executions WHERE id = ? AND status <> 'RUNNING'"  # nor redriven meanwhile
 _UNUSED = """
 DELETE FROM definitions WHERE hash NOT IN (
   SELECT definition FROM executions UNION SELECT definition FROM machines UNION SELECT definition FROM versions
@@ -51,7 +52,7 @@ class Pruner:
             db.execute("CREATE TEMP TABLE spent (log TEXT PRIMARY KEY)")
         for start in range(0, len(numbers), _LOT):
             with self._store.transaction() as db:
-                db.executemany("INSERT INTO doomed VALUES (?)", [(number,) for number in numbers[start : start + _LOT]])
+                db.executemany(_DOOM, [(number,) for number in numbers[start : start + _LOT]])
                 for statement in script:
                     db.execute(statement)
         with self._store.transaction() as db:

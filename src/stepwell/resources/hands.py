@@ -67,11 +67,19 @@ class Hands:
         self._waiting: dict[str, _Waiting] = {}
 
     def perform(self, work: Work) -> Iterator[Step]:
-        """Make a call. What it yields last is its end, or that it is submitted to whoever has its token."""
+        """Make a call. What it yields last is its end, or that it is submitted to whoever has its token.
+
+        It can be cancelled from now on, also before the first step is asked for.
+        """
         waiting = self._waiting[work.request] = _Waiting()
+        return self._steps(work, waiting)
+
+    def _steps(self, work: Work, waiting: _Waiting) -> Iterator[Step]:
         try:
+            if waiting.cancelled:
+                return
             if is_function(work.resource):
-                yield from self._invoke(work)
+                yield from self._invoke(work, waiting)
             else:
                 yield from self._ask(work, integration(work.resource), waiting)
         except StepwellError as error:
@@ -83,11 +91,11 @@ class Hands:
 
     def cancel(self, request: str) -> None:
         """Nobody waits for this call any more: its function is killed, its job stopped."""
-        self.functions.cancel(request)
         waiting = self._waiting.get(request)
         if waiting is not None:
             waiting.cancelled = True
             waiting.set()
+        self.functions.cancel(request)
 
     def refusal(self, resource: str, arguments: Any) -> str | None:
         """Why a service cannot even be asked: a field that its action does not have, or needs."""
@@ -116,7 +124,7 @@ class Hands:
 
     # Functions
 
-    def _invoke(self, work: Work) -> Iterator[Step]:
+    def _invoke(self, work: Work, waiting: _Waiting) -> Iterator[Step]:
         asked, log = wanted(work.resource, work.text), ""
         if "AWS_ENDPOINT_URL_LAMBDA" in os.environ:
             response, version, status = invoke_elsewhere(self.call, asked)
@@ -129,6 +137,8 @@ class Hands:
                 process = self.functions.take(arn, work.request)
             except OSError as error:
                 raise ServiceError(type(error).__name__, str(error), http=0) from None
+            if waiting.cancelled:
+                process.kill()
             log, version, status = process.stream, process.function.version, 200
             yield Step("began", log=log)
             run = partial(self.functions.invoke, process, asked.event, work.request)

@@ -106,6 +106,7 @@ def service_model(service: str) -> Any:
 def _session(service: str) -> tuple[Any, str]:
     """A session, and the service's name in it."""
     try:
+        from botocore.exceptions import BotoCoreError
         from botocore.session import get_session
         from botocore.utils import EVENT_ALIASES
     except ImportError:
@@ -113,7 +114,11 @@ def _session(service: str) -> tuple[Any, str]:
             f"the service {service} is reached through botocore, which is not installed: pip install 'stepwell[aws]'"
         ) from None
     session = get_session()
-    named = {EVENT_ALIASES.get(name, name).replace("-", ""): name for name in session.get_available_services()}
+    try:
+        known = session.get_available_services()
+    except BotoCoreError as error:  # of the files and variables that botocore is set up with
+        raise ConfigurationError(str(error)) from None
+    named = {EVENT_ALIASES.get(name, name).replace("-", ""): name for name in known}
     name = _NAMES.get(service) or named.get(service) or service
     if name not in named.values():
         raise ConfigurationError(f"there is no service {service}")
