@@ -185,3 +185,20 @@ def test_the_time_limit_of_a_forgotten_execution_is_not_that_of_one_with_its_num
         now[0] += 20
         engine.worker.run(lambda: True)
         assert engine.row(arn).status == "RUNNING"
+
+
+def test_a_clock_that_is_set_back_holds_up_neither_chores_nor_commits(engine):
+    """What is under way is saved, and the dead are looked for, as often as before."""
+    now, commits, chores = [2_000_000.0], [], []
+    engine.worker._clock = engine.door.clock = lambda: now[0]
+    engine.worker.observer = lambda execution, events: commits.append(len(events))
+    start(engine, make(engine, LOOP, "loop"))
+
+    def back():
+        chores.append(now[0])
+        now[0] = 1_000_000.0
+
+    engine.worker.chores = back
+    engine.worker.run(lambda: True)
+    assert len(commits) > 2
+    engine.worker.run(lambda: len(chores) > 1)

@@ -309,13 +309,13 @@ class Worker:
 
     def _work(self) -> list[tuple[int, Changes]]:
         """Everything that is due now, decided and saved; what follows from it is begun once that is on disk."""
-        if self.chores is not None and self._clock() >= self._chores_at:
+        if self.chores is not None and time.monotonic() >= self._chores_at:
             self.chores()
-            self._chores_at = self._clock() + CHORES
+            self._chores_at = time.monotonic() + CHORES
         self._read_inbox()
         self._fire_timers()
-        until = self._clock() + SHARE
-        self._hurried = self._runs.work(lambda: self._clock() < until)
+        until = time.monotonic() + SHARE
+        self._hurried = self._runs.work(lambda: time.monotonic() < until)
         self._advance(until)
         return self._save()
 
@@ -375,7 +375,7 @@ class Worker:
             number = next(iter(self._ready))
             del self._ready[number]
             self._decide(number, engine.advance)
-            if self._clock() > until:
+            if time.monotonic() > until:
                 return
 
     def _decide(
