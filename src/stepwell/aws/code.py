@@ -3,8 +3,8 @@
 from base64 import b64decode
 from typing import Any
 
-from stepwell.aws.session import Session
-from stepwell.errors import AwsError, ResourceNotFoundException
+from stepwell.aws.session import Session, translated
+from stepwell.errors import AwsError, ConfigurationError, ResourceNotFoundException
 
 _GONE = ("404", "NoSuchBucket", "NoSuchKey", "NotFound")
 
@@ -18,7 +18,9 @@ class Code:
         self._lambda = session.client("lambda")
         self.stack = stack
         self.ours = bucket is None
-        self.bucket = bucket or f"stepwell-{account(session)}-{session.region}"
+        own = None if bucket else account(session)
+        self.bucket = bucket or f"stepwell-{own}-{session.region}"
+        self._owner = {"ExpectedBucketOwner": own} if own else {}  # a name that can be guessed may be another's
 
     def key(self, digest: str) -> str:
         return f"{self.stack}/{digest}.zip"
@@ -36,7 +38,7 @@ class Code:
         self._make_bucket()
         key = f"{self.stack}/template.yaml"
         self._s3.put_object(Bucket=self.bucket, Key=key, Body=text.encode())
-        return f"https://{self.bucket}.s3.{self._session.region}.amazonaws.com/{key}"
+        return f"https://{self.bucket}.s3.{self._session.region}.{self._session.domains[0]}/{key}"
 
     def remove_all(self) -> int:
         """Everything of this stack; how many objects that were."""
@@ -68,7 +70,8 @@ class Code:
         """Let the function run a bundle that was uploaded, and wait until it does."""
         self._lambda.update_function_code(FunctionName=self.stack, S3Bucket=self.bucket, S3Key=self.key(digest))
         waiter = self._lambda.get_waiter("function_updated_v2")
-        waiter.wait(FunctionName=self.stack, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+        with translated():
+            waiter.wait(FunctionName=self.stack, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
 
     def is_kept(self, digest: str) -> bool:
         return self._has(self.key(digest))
@@ -84,8 +87,12 @@ class Code:
 
     def _make_bucket(self) -> None:
         try:
-            self._s3.head_bucket(Bucket=self.bucket)
+            self._s3.head_bucket(Bucket=self.bucket, **self._owner)
         except AwsError as error:
+            if error.name == "403":
+                raise ConfigurationError(
+                    f"the bucket {self.bucket} belongs to another account, or may not be used: give another --bucket"
+                ) from None
             if error.name not in _GONE or not self.ours:
                 raise
             self._create()

@@ -10,6 +10,7 @@ from stepwell.aws.stack import Change, Stack, is_long, parameters_for
 from stepwell.errors import NotOurs, StateMachineDoesNotExist, UsageError
 
 _PARAMETER = re.compile(r"^  (\w+):\n    Type: (\w+)", re.MULTILINE)
+_ABOUT_STUCK = ("describe-stack-events", "continue-update-rollback")
 _LEFT_OVER = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")  # of a stack that was never whole
 
 
@@ -45,6 +46,8 @@ class Deployment:
                 f"the stack {self.stack.name} is left over from a deployment that failed ({described['StackStatus']}): "
                 f"`stepwell destroy --stack {self.stack.name}` removes it"
             )
+        if described is not None and described["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
+            raise UsageError(stuck(self.stack.name, described["StackStatus"]))
         if described is None:
             self._must_be_free()
         running = self.code.running() if described else None
@@ -88,6 +91,12 @@ class Deployment:
         taken = f"state machine {arn}" if arn else f"Lambda function {name}" if self.code.running() else ""
         if taken:
             raise NotOurs(f"there is a {taken} already, which no stack of Stepwell has made: give another --stack")
+
+
+def stuck(stack: str, status: str) -> str:
+    """A change that failed could not be taken back either."""
+    told, back = (f"`aws cloudformation {what} --stack-name {stack}`" for what in _ABOUT_STUCK)
+    return f"the stack {stack} is not as it was: {status}. {told} tells why; once that is mended, {back} takes it back"
 
 
 def stack_name(pipeline: str) -> str:

@@ -10,6 +10,10 @@ from stepwell.errors import AwsError, ConfigurationError, StepwellError, UsageEr
 
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 _UNKNOWN_KEYS = ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException")
+_DOMAINS = {
+    "aws-cn": ("amazonaws.com.cn", "console.amazonaws.cn"),
+    "aws-us-gov": ("amazonaws.com", "console.amazonaws-us-gov.com"),
+}
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
 
@@ -30,6 +34,13 @@ class Session:
                 "no region of AWS is chosen: give --region, set AWS_DEFAULT_REGION, or run `aws configure`"
             )
         return region
+
+    @property
+    def domains(self) -> tuple[str, str]:
+        """Of the services and of the console: China and GovCloud have their own."""
+        with translated():
+            partition = self._session.get_partition_for_region(self.region)
+        return _DOMAINS.get(partition, ("amazonaws.com", "console.aws.amazon.com"))
 
     def client(self, service: str, **config: Any) -> "Client":
         """`config`: what botocore's Config takes."""

@@ -11,6 +11,8 @@ examples:
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stepwell.cli import deploying
@@ -40,21 +42,25 @@ def main(options: Namespace) -> int:
         terminal.line(f"stack {terminal.bold(deployment.stack.name)} is as it should be: nothing to do")
         return 0
     deploying.show_plan(terminal, deployment, plan)
-    if options.dry_run or not _agreed(deployment, plan, options.yes):
+    with _withdrawn_if_it_fails(deployment, plan):
+        agreed = not options.dry_run and deploying.agreed("\nDeploy this? [y/N] ", options.yes)
+        if agreed:
+            terminal.line()
+            deployment.upload()
+    if not agreed:
         _withdraw(deployment, plan)
         terminal.line("nothing was changed")
         return 0
-    terminal.line()
-    deployment.upload()
     done = _update_code(terminal, deployment) if plan.code_only else _change(terminal, deployment, plan)
     if done:
         _tell_next(terminal, deployment, options)
     return 0 if done else 1
 
 
-def _agreed(deployment: "Deployment", plan: "Plan", yes: bool) -> bool:
+@contextmanager
+def _withdrawn_if_it_fails(deployment: "Deployment", plan: "Plan") -> Iterator[None]:
     try:
-        return deploying.agreed("\nDeploy this? [y/N] ", yes)
+        yield
     except BaseException:
         _withdraw(deployment, plan)
         raise
@@ -80,14 +86,28 @@ def _change(terminal: "Terminal", deployment: "Deployment", plan: "Plan") -> boo
     terminal.line()
     for event in failed[:1]:
         terminal.line(f"{terminal.red('error:')} {event.resource} ({event.type}): {event.reason}")
-    if plan.exists:
-        put_back = deployment.put_back(plan)
-        code = ", and the function has the code that it had" if put_back else ""
-        terminal.line(f"the stack was rolled back: it is as it was{code}")
-    else:
-        deploying.watch(terminal, deployment.stack.delete())
-        terminal.line("nothing is left of it: what had been made was removed again")
+    terminal.line(_put_back(deployment, plan, status) if plan.exists else _removed(terminal, deployment))
     return False
+
+
+def _put_back(deployment: "Deployment", plan: "Plan", status: str) -> str:
+    from stepwell.aws.deployment import stuck
+
+    if status != "UPDATE_ROLLBACK_COMPLETE":
+        return stuck(deployment.stack.name, status)
+    code = ", and the function has the code that it had" if deployment.put_back(plan) else ""
+    return f"the stack was rolled back: it is as it was{code}"
+
+
+def _removed(terminal: "Terminal", deployment: "Deployment") -> str:
+    deploying.watch(terminal, deployment.stack.delete())
+    status = deployment.stack.status()
+    if status is None:
+        return "nothing is left of it: what had been made was removed again"
+    name = deployment.stack.name
+    return (
+        f"something of it is left ({status}): `stepwell destroy --stack {name}` removes it once nothing is in the way"
+    )
 
 
 def _tell_next(terminal: "Terminal", deployment: "Deployment", options: Namespace) -> None:
@@ -100,7 +120,7 @@ def _tell_next(terminal: "Terminal", deployment: "Deployment", options: Namespac
 
     options.state_machine = None if name == deployment.stack.pipeline else name
     where = flags(options)
-    console = f"https://{region}.console.aws.amazon.com"
+    console = f"https://{region}.{deployment.session.domains[1]}"
     for line in (
         "",
         f"state machine  {console}/states/home?region={region}#/statemachines/view/{machine.arn}",
