@@ -100,6 +100,23 @@ def tells(connection, context):
         import psycopg
         psycopg.connect(os.environ["DATABASE_URL"].replace("://", "//"))
     return {"url": os.environ["DATABASE_URL"]}
+
+
+@pipeline.task(checks=[row_count(min=1, table="visit")])
+def in_dicts(connection):
+    from psycopg import ClientCursor
+    from psycopg.rows import dict_row
+
+    connection.row_factory, connection.cursor_factory, connection.prepare_threshold = dict_row, ClientCursor, 0
+    return connection.execute("insert into visit values (1, 'dict') returning n").fetchone()["n"]
+
+
+@pipeline.task(transaction=False)
+def only_reads(connection):
+    connection.autocommit = False
+    connection.read_only = True
+    connection.execute("select from visit")
+    connection.commit()
 """
 INSERT = "insert into visit select n, :text from generate_series(1, :days) n;\ndelete from visit where n > :days;"
 
@@ -245,6 +262,13 @@ def test_a_task_without_a_transaction_commits_by_itself(visits: Visits) -> None:
     assert handler(event, LambdaContext("id-1"))["status"] == "done"
     assert handler(event, LambdaContext("id-2"))["repeated"] is True
     assert visits() == [("outside", 1)]
+
+
+@pytest.mark.parametrize("action", ["in_dicts", "only_reads"])
+def test_what_a_task_turns_at_its_connection_is_turned_back_when_it_ends(visits: Visits, action: str) -> None:
+    """For its own checks and receipt, and for the next task of the process."""
+    assert handler(by_step_functions(action))["status"] == "done"
+    assert handler(by_step_functions("insert", days=1))["rows"] == 1
 
 
 def test_checks_that_hold_are_counted_in_the_receipt(visits: Visits) -> None:

@@ -130,8 +130,10 @@ def _perform(pipeline: Pipeline, task: Task, call: Invocation, context: TaskCont
 
     def work(connection: Any, attempt: int) -> dict[str, Any]:
         context.attempt = attempt
-        told = task.work(connection, context) | _checked(task, connection, context)
-        return meter.receipt(context, redacted_data(told))
+        told = task.work(connection, context)
+        if connection is not None:
+            connection.as_made()
+        return meter.receipt(context, redacted_data(told | _checked(task, connection, context)))
 
     if isinstance(task, ValidateConfig):
         refuse(check(pipeline, at_run_time=True))

@@ -220,6 +220,20 @@ def test_rows_outside_of_the_window_are_refused(connection: TaskConnection, admi
     assert one(admin, "select count(*) from visits") == 0
 
 
+@pytest.mark.parametrize("referring", ["kids (id int references visits on delete cascade)", "visits"])
+def test_a_window_never_deletes_what_it_does_not_bring_back(
+    connection: TaskConnection, admin: Any, referring: str
+) -> None:
+    loaded(connection, QUERY, Options())
+    if referring == "visits":
+        admin.execute("alter table visits add before int references visits on delete set null")
+    else:
+        admin.execute(f"create table {referring}; insert into kids select id from visits")
+    query = QUERY + " where day >= :from and day < :to"
+    with pytest.raises(ConfigurationError, match=r"visits cannot be replaced: .*\(ON DELETE CASCADE or SET\)"):
+        loaded(connection, query, WINDOW, **{"from": "2026-01-03", "to": "2026-01-05"})
+
+
 def test_a_window_of_a_new_table_is_loaded_into_it(connection: TaskConnection, admin: Any) -> None:
     query = QUERY + " where day >= :from and day < :to"
     assert loaded(connection, query, WINDOW, "fresh", **{"from": "2026-01-03", "to": "2026-01-05"}).rows == 20

@@ -14,6 +14,14 @@ def test_the_input_overrides_the_defaults() -> None:
     assert resolve(DEFAULTS, {"days": 7, "stepwell": {"run": "r"}}) == {**DEFAULTS, "days": 7}
 
 
+def test_what_a_task_does_to_its_parameters_is_not_a_default_of_the_next_run() -> None:
+    defaults: dict[str, Any] = {"ids": [1], "by": {"person": [2]}}
+    params = resolve(defaults, {})
+    params["ids"].append(3)
+    params["by"]["person"].clear()
+    assert defaults == {"ids": [1], "by": {"person": [2]}}
+
+
 @pytest.mark.parametrize("given", [{"rate": 1}, {"since": "2026-01-01"}, {"since": 3}, {"dry": True}])
 def test_an_int_serves_as_a_float_and_none_as_a_default_takes_anything(given: dict[str, Any]) -> None:
     assert resolve(DEFAULTS, given).items() >= given.items()

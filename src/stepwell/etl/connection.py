@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, tuple_row
 
 from stepwell.errors import DeadlineExceeded, TransactionMisuse
 from stepwell.etl.address import connectable, lasting
@@ -101,8 +101,13 @@ class TaskConnection(psycopg.Connection[TupleRow]):
         else:
             super().rollback()
 
+    def as_made(self) -> None:
+        """Undo what a task may have turned at psycopg's own switches, which outlive its transaction."""
+        self.row_factory, self.cursor_factory, self.prepare_threshold = tuple_row, psycopg.Cursor, None
+
     def clean(self) -> None:
         """Undo what is left of a task: its transaction and session settings; close what cannot be cleaned."""
+        self.as_made()
         self.guarded = False
         self.deadline = None
         try:
@@ -112,6 +117,7 @@ class TaskConnection(psycopg.Connection[TupleRow]):
                 self.close()
             if not self.closed:
                 super().rollback()
+                self.isolation_level = self.read_only = self.deferrable = None
                 self.autocommit = True
                 self.execute("discard all")
                 self.autocommit = False

@@ -20,7 +20,7 @@ from stepwell.etl.rejects import Bad, sift, sift_into
 from stepwell.etl.run import execute, values_of
 from stepwell.etl.script import Script
 from stepwell.etl.sources import Rows
-from stepwell.etl.swap import run
+from stepwell.etl.swap import referrers_of, run
 
 _GATHERED = Identifier("pg_temp", "stepwell_gathered")
 _NUMBERS = {20, 21, 23, 700, 701, 1700}
@@ -108,6 +108,7 @@ class Merge:
             run(self._connection, self._without_older())
         else:
             self._check_range()
+            referrers_of(self._connection, self._target, own=True)
             before = SQL("delete from {} where (\n").format(self._target.identifier).as_string(self._connection)
             execute(self._connection, self._range, self._values, before, "\n)")
 

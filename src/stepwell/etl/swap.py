@@ -62,7 +62,7 @@ from pg_class c join pg_am a on a.oid = c.relam where c.oid = $1
 # Foreign keys of other tables: TRUNCATE is refused even if nothing refers to a row.
 _REFERRERS = """
 select conname, conrelid::regclass::text, confdeltype::text, condeferrable
-from pg_constraint where contype = 'f' and confrelid = $1 and conrelid <> $1
+from pg_constraint where contype = 'f' and confrelid = $1 and (conrelid <> $1 or $2)
 """
 _SAMPLE = """
 select before, set_config('default_statistics_target', least(before::int, 30)::text, true)
@@ -185,7 +185,7 @@ def _pause(connection: TaskConnection, target: Target) -> None:
 
 def in_place(connection: TaskConnection, target: Target, fit: Fit, reasons: list[str], fill: Fill) -> int:
     """Replace the rows where they are, and say why."""
-    referrers = _all(connection, _REFERRERS, [target.oid])
+    referrers = referrers_of(connection, target)
     way = "DELETE and INSERT" if referrers else "TRUNCATE and INSERT, for which readers wait,"
     print(f"load {target.shown}: {way} instead of a swap, since: {'; '.join(reasons)}", flush=True)
     if add := add_columns(target.identifier, fit):
@@ -199,7 +199,9 @@ def in_place(connection: TaskConnection, target: Target, fit: Fit, reasons: list
     return rows
 
 
-def _delete(connection: TaskConnection, target: Target, referrers: list[tuple[Any, ...]]) -> None:
+def referrers_of(connection: TaskConnection, target: Target, own: bool = False) -> list[tuple[Any, ...]]:
+    """Foreign keys that refer to the table, its `own` included or not; none may change rows that do not come back."""
+    referrers = _all(connection, _REFERRERS, [target.oid, own])
     for name, table, action, _ in referrers:
         if action not in ("a", "r"):
             raise ConfigurationError(
@@ -207,6 +209,10 @@ def _delete(connection: TaskConnection, target: Target, referrers: list[tuple[An
                 f"{table} would change {table} with them (ON DELETE CASCADE or SET). Drop that rule, or merge the "
                 "rows in a task of SQL."
             )
+    return referrers
+
+
+def _delete(connection: TaskConnection, target: Target, referrers: list[tuple[Any, ...]]) -> None:
     run(connection, SQL("set constraints all deferred"))
     try:
         connection.execute(SQL("delete from {}").format(target.identifier))

@@ -155,6 +155,7 @@ def _python(task: PythonTask, document: dict[str, Any], context: TaskContext) ->
     def work(connection: TaskConnection, lot: Lot) -> int:
         connection.keep_deadline()
         rows: int = task.work(connection, context, Chunk(lot.range, key, lot.rows))["rows"]
+        connection.as_made()
         return rows
 
     return work

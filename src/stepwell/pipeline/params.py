@@ -1,6 +1,7 @@
 """A run's parameters: the pipeline's defaults, overridden by what the run's input gives, checked against them."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from stepwell.errors import BadInput, ConfigurationError
@@ -26,7 +27,8 @@ def resolve(defaults: Mapping[str, Any], given: object) -> dict[str, Any]:
     if found:
         raise BadInput("; ".join(found))
     assert isinstance(given, dict)
-    return {**defaults, **{name: value for name, value in given.items() if name != RESERVED}}
+    # A copy of each list and object: a task may change them, and the next run of a warm process has the same defaults.
+    return deepcopy({**defaults, **{name: value for name, value in given.items() if name != RESERVED}})
 
 
 def mistakes(defaults: Mapping[str, Any], given: object) -> list[str]:

@@ -41,6 +41,7 @@ def proven(
     def whole(connection: TaskConnection) -> None:
         if isinstance(task, PythonTask):
             task.work(connection, context, Everything(plan.rows))
+            connection.as_made()
         else:
             task.work(connection, context)
 
