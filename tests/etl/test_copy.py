@@ -14,6 +14,7 @@ from stepwell.errors import DataError, DeadlineExceeded, SqlError
 from stepwell.etl import copy, copy_asyncpg, query
 from stepwell.etl.connection import TaskConnection, connect, lease
 from stepwell.etl.load import load
+from stepwell.etl.options import Options
 from stepwell.etl.script import Script
 
 ROWS = """
@@ -154,3 +155,10 @@ def test_only_one_file_knows_asyncpg() -> None:
     assert [path.name for path in folder.rglob("*.py") if "import asyncpg" in path.read_text()] == ["copy_asyncpg.py"]
     code = "import sys, stepwell.etl.load; assert 'asyncpg' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_row_at_which_the_source_fails_is_not_a_bad_row(connection: TaskConnection, elsewhere: str) -> None:
+    connection.execute("create table a (id int)")
+    query = Script.parse("select 1 / (5 - g) as id from generate_series(1, 9) g", "sql/q.sql")
+    with pytest.raises(DataError, match=r"in the source \(database .*: division by zero"):
+        load(connection, "a", query, {}, elsewhere, Options(rejects=3))

@@ -369,6 +369,19 @@ def test_a_lock_that_is_not_free_in_time_is_named(database: str, done: Any) -> N
             fenced(database, blocked)
 
 
+def test_a_limit_of_the_server_for_transactions_gives_way_to_the_tasks_own(database: str, done: Any) -> None:
+    with psycopg.connect(database, autocommit=True) as admin:
+        if admin.info.server_version < 170000:
+            pytest.skip("PostgreSQL has it since 17")
+        admin.execute(f"alter database {admin.info.dbname} set transaction_timeout = '1s'")
+
+    def slow(connection: TaskConnection, attempt: int) -> dict[str, Any]:
+        connection.execute("select pg_sleep(1.5)")
+        return insert(connection, attempt)
+
+    assert fenced(database, slow)["attempt"] == 1
+
+
 # The tables
 
 

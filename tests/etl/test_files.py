@@ -176,6 +176,7 @@ def test_a_bad_row_is_named_with_file_and_line(
     [
         (csv_files("nowhere/*.csv"), ConfigurationError, r"there is no file 'nowhere/\*\.csv' to load \(looked for /"),
         (csv_files("cut.gz"), DataError, r"cut\.gz: the gzipped file is broken or cut off"),
+        (csv_files("spoiled.gz"), DataError, r"spoiled\.gz: the gzipped file is broken or cut off"),
         (csv_files("twice.csv"), ConfigurationError, r"twice\.csv:1: the header has the column 'id' twice"),
         (csv_files("unnamed.csv"), ConfigurationError, r"unnamed\.csv:1: .*a column without a name: id, , b"),
         (csv_files("twice.csv", encoding="klingon"), ConfigurationError, "there is no encoding 'klingon'"),
@@ -186,6 +187,7 @@ def test_files_that_cannot_be_read_are_said_to_be_so(
     loads: Loads, tmp_path: Path, source: Source, kind: type[Exception], part: str
 ) -> None:
     (tmp_path / "cut.gz").write_bytes(gzip.compress(b"id\n" + b"1\n" * 1000)[:-12])
+    (tmp_path / "spoiled.gz").write_bytes(gzip.compress(b"id\n1\n")[:12] + b"\xff" * 20)
     (tmp_path / "twice.csv").write_text("id,id\n")
     (tmp_path / "unnamed.csv").write_text("id,,b\n")
     (tmp_path / "utf.csv").write_text("id,person\n1,ö\n")

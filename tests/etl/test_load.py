@@ -5,7 +5,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from stepwell.errors import ConfigurationError, DataError, SqlError
+from stepwell.errors import ConfigurationError, DataError, LockNotAvailable, SqlError
+from stepwell.etl.catalog import find_table
 from stepwell.etl.connection import TaskConnection, lease
 from stepwell.etl.load import load
 from stepwell.etl.script import Script
@@ -188,6 +189,21 @@ def test_a_long_reader_delays_the_swap_but_nobody_else(
         reader.rollback()
     loading.join()
     assert one(admin, "select count(*) from staging.visits") == 2000
+
+
+def test_a_table_that_was_replaced_while_a_load_waited_for_it_fails_that_load_which_may_be_tried_again(
+    database: str, connection: TaskConnection, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it knows of columns, indexes and views is known of a table that is gone."""
+
+    def found(connection: TaskConnection, into: str) -> Any:
+        table = find_table(connection, into)
+        admin.execute("alter table staging.visits rename to gone; create table staging.visits (like staging.gone)")
+        return table
+
+    monkeypatch.setattr("stepwell.etl.load.find_table", found)
+    with pytest.raises(LockNotAvailable, match=r"staging\.visits was replaced or changed by somebody else"):
+        loaded(connection)
 
 
 # In place

@@ -133,6 +133,29 @@ def test_a_row_without_watermark_or_key_is_refused_and_not_forgotten(connection:
         loaded(connection, QUERY, NEW)
 
 
+def test_a_watermark_is_not_rounded_to_the_precision_of_the_table(connection: TaskConnection, admin: Any) -> None:
+    """It would be ahead of what was read, and rows between would never be."""
+    admin.execute("alter table visits alter updated_at type timestamptz(0)")
+    admin.execute("update source set updated_at = '2026-02-01 00:00:00.6+00' where id = 1")
+    assert loaded(connection, QUERY, NEW).rows == 100
+    admin.execute("update source set updated_at = '2026-02-01 00:00:00.7+00' where id = 2")
+    assert loaded(connection, QUERY, NEW).rows == 1
+
+
+def test_a_watermark_without_end_is_refused_since_nothing_would_come_after_it(
+    connection: TaskConnection, admin: Any
+) -> None:
+    admin.execute("update source set updated_at = 'infinity' where id = 7")
+    with pytest.raises(DataError, match=r"sql/q\.sql:1: a row has the updated_at infinity, after which no other"):
+        loaded(connection, QUERY, NEW)
+
+
+def test_a_table_of_nothing_but_its_key_is_loaded(connection: TaskConnection, admin: Any) -> None:
+    admin.execute("create table ids (id int primary key); insert into ids values (1)")
+    options = NEW._replace(watermark="id")
+    assert loaded(connection, "select id from source", options, "ids").rows == 99
+
+
 def test_a_table_that_is_not_there_is_made_with_the_key_and_filled_from_the_beginning(
     connection: TaskConnection, admin: Any
 ) -> None:

@@ -172,15 +172,16 @@ def test_a_source_in_another_encoding_arrives_in_ours(
 def test_parameters_reach_the_source_as_values(connection: TaskConnection, elsewhere: str) -> None:
     query = """
     select :evil as evil, 10 -:n as minus, :day::date + 1 as day, 5 = any(:list) as found, :none is null as nothing,
-      :yes as yes
+      :yes as yes, :rate as rate
     """
     values = {"evil": "x'; drop table a; --\\", "n": -5, "day": "2026-03-01", "list": [4, 5], "none": None, "yes": True}
+    values["rate"] = 0.0  # as a literal it would be numeric, whose eight bytes are another float8
     with pytest.raises(SqlError, match=r"in the source .*parameter :none"):
         loaded(connection, query, "a", elsewhere, **values)
     connection.end(commit=False)
     assert loaded(connection, query.replace(":none", ":none::int"), "a", elsewhere, **values) == 1
-    row = connection.execute("select evil, minus, day::text, found, nothing, yes from a").fetchone()
-    assert row == (values["evil"], 15, "2026-03-02", True, True, True)
+    row = connection.execute("select evil, minus, day::text, found, nothing, yes, rate from a").fetchone()
+    assert row == (values["evil"], 15, "2026-03-02", True, True, True, 0.0)
 
 
 def test_memory_does_not_grow_with_the_rows(

@@ -15,6 +15,7 @@ from stepwell.etl.load import Loaded, load
 from stepwell.etl.options import Options
 from stepwell.etl.script import Script
 from stepwell.etl.sources import Source
+from stepwell.pipeline.deadline import Deadline
 
 MAKE = """
 create table kinds (kind text primary key); insert into kinds values ('a'), ('b');
@@ -201,6 +202,36 @@ def test_bad_lines_of_json_are_set_aside_with_file_and_line(
         *("c.jsonl:1", "c.jsonl:2"),
     ]
     assert ("c.jsonl:1", {"id": "x"}) in rejects(admin, "place, row")
+
+
+def test_lines_end_where_copy_ends_them_in_every_encoding(
+    connection: TaskConnection, admin: Any, tmp_path: Path
+) -> None:
+    """Python's decoders end a line at U+0085 as well, which "…" of Windows is in a file that is taken for latin-1."""
+    (tmp_path / "a.csv").write_bytes(b"id,note\n1,a\x85b\n2,c\nx,d\n")
+    told = loaded(connection, csv_files("a.csv", encoding="latin-1"), folder=tmp_path)
+    assert (told.rows, told.rejected) == (2, 1)
+    assert admin.execute("select note from visits order by id").fetchall() == [("a\x85b",), ("c",)]
+    assert rejects(admin, "place, row ->> 'id'") == [("a.csv:4", "x")]
+
+
+def test_blank_lines_are_no_rows_and_half_a_surrogate_pair_is_a_bad_one(
+    connection: TaskConnection, admin: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        '{"id": 1}\n  \n{"id": 2, "note": "\\ud83d"}\n{"id": 3, "note": "\\ud83c\\udfe5"}\n'
+    )
+    told = loaded(connection, jsonl_files("a.jsonl"), folder=tmp_path)
+    assert (told.rows, told.rejected) == (2, 1)
+    assert admin.execute("select place from visits_rejects").fetchall() == [("a.jsonl:3",)]
+
+
+def test_a_quote_that_is_never_closed_does_not_cost_the_square_of_the_file(
+    connection: TaskConnection, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text('id,note\n1,"\n' + "2,b\n" * 1_000_000)
+    with Deadline("task", 60, None), pytest.raises(DataError, match=r"a\.csv:2: unterminated CSV quoted field"):
+        loaded(connection, csv_files("a.csv"), WHO._replace(rejects=0), folder=tmp_path)
 
 
 def test_files_that_are_bad_through_and_through_are_given_up_early(connection: TaskConnection, tmp_path: Path) -> None:

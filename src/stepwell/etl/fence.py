@@ -58,7 +58,8 @@ set_config('statement_timeout', $1, $5), set_config('idle_in_transaction_session
   set_config('lock_timeout', $3, $5), set_config('application_name', $4, $5),
   case when version() ~ 'linux' and current_setting('server_version_num')::int >= 140000
          or version() ~ 'darwin|bsd' and current_setting('server_version_num')::int >= 150000
-    then set_config('client_connection_check_interval', $6, $5) end as watched
+    then set_config('client_connection_check_interval', $6, $5) end as watched,
+  case when current_setting('server_version_num')::int >= 170000 then set_config('transaction_timeout', '0', $5) end
 """
 
 

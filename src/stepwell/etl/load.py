@@ -16,7 +16,7 @@ from stepwell.etl.query import HereQuery, opened
 from stepwell.etl.rejects import Bad, keep, sift_into
 from stepwell.etl.script import Script
 from stepwell.etl.sources import Rows, Source
-from stepwell.etl.swap import Fresh, in_place, run
+from stepwell.etl.swap import Fresh, in_place, lock, run
 
 
 class Loaded(NamedTuple):
@@ -100,7 +100,7 @@ def _first(
 
 
 def _whole(connection: TaskConnection, target: Target, fit: Fit, rows: Rows, options: Options) -> Loaded:
-    run(connection, SQL("lock table {} in share update exclusive mode").format(target.identifier))
+    lock(connection, target)
     reasons = ['mode="truncate"'] if options.mode == "truncate" else reasons_against_swap(connection, target)
     if reasons:
         return _sieved(connection, target, fit, rows, options, reasons)

@@ -26,7 +26,7 @@ from stepwell.etl.query import HereQuery, ThereQuery, opened, reading
 from stepwell.etl.ranges import Key
 from stepwell.etl.script import Script
 from stepwell.etl.sources import Column
-from stepwell.etl.swap import Fresh, in_place, run
+from stepwell.etl.swap import Fresh, in_place, lock, run
 
 # What runs that came to no end have left behind.
 _LEFT = "select relname from pg_class where relnamespace = to_regnamespace(quote_ident($1)) and relname = any($2)"
@@ -113,7 +113,7 @@ class ChunkedLoad(NamedTuple):
             run(connection, SQL("alter table {} rename to {}").format(hidden, Identifier(found[1])))
             run(connection, SQL("analyze {}").format(Identifier(*found)))
             return
-        run(connection, SQL("lock table {} in share update exclusive mode").format(found.identifier))
+        lock(connection, found)
         reasons = ['mode="truncate"'] if self.options.mode == "truncate" else reasons_against_swap(connection, found)
         if reasons:
             names = SQL(", ").join(map(Identifier, fit.into))

@@ -96,6 +96,9 @@ class Merge:
         more = [*definitions(self._fit.added), SQL("stepwell_row int8")]
         added = SQL(", ").join(SQL("add column {}").format(column) for column in more)
         run(self._connection, SQL("alter table {} {}").format(_GATHERED, added))
+        if self._upserts:  # not rounded up to the table's precision, or rows between would never be read
+            column = Identifier(self._options.watermark)
+            run(self._connection, SQL("alter table {} alter {} type {}").format(_GATHERED, column, SQL(self._kind)))
         # A row without its key would be added again and again, one without its watermark never found again.
         for name in [*self._options.key, self._options.watermark] if self._upserts else []:
             run(self._connection, SQL("alter table {} alter {} set not null").format(_GATHERED, Identifier(name)))
@@ -186,6 +189,8 @@ class Merge:
     def _on_conflict(self) -> Composed:
         key = SQL(", ").join(map(Identifier, self._options.key))
         others = [Identifier(name) for name in self._fit.into if name not in self._options.key]
+        if not others:
+            return SQL(" on conflict ({}) do nothing").format(key)
         new = SQL(", ").join(SQL("excluded.{}").format(name) for name in others)
         old = SQL(", ").join(SQL("old.{}").format(name) for name in others)
         sets = SQL(", ").join(SQL("{0} = excluded.{0}").format(name) for name in others)
@@ -212,6 +217,11 @@ class Merge:
         value = row[0] if row else None
         if value is None:
             return ""
+        if value in ("infinity", "Infinity", "NaN"):
+            raise DataError(
+                f"{self._rows.place}: a row has the {options.watermark} {value}, after which no other would ever be "
+                "read. Nothing was loaded. Correct it, or leave such rows out in the query."
+            )
         watermark.store(self._connection, options.pipeline, options.task, value, self._kind, options.run)
         return str(value)
 

@@ -117,6 +117,7 @@ class ThereQuery:
         self._here, self._there, self._statement, self._values = here, there, statement, values
         self._where = f"database {there.info.dbname} at {there.info.host}:{there.info.port}"
         self._start: Composable | None = None
+        self._failed: StepwellError | None = None  # what the source said when it refused
         with self._in_source():
             there.execute(_STYLES)
             # In a transaction that stays open: what was described keeps its types until it has been read.
@@ -132,6 +133,8 @@ class ThereQuery:
         return self._copy(table, into, "binary" if self._agrees(into) else "text")
 
     def stage(self, into: Mapping[str, Column], allowed: int) -> Staged:
+        if self._failed:
+            raise self._failed  # no row's fault
         texts = SQL(", ").join(SQL("{} text").format(Identifier(name)) for name in into)
         create = "create temp table stepwell_given (stepwell_row int8 generated always as identity, {}) on commit drop"
         self._here.execute(SQL(create).format(texts))
@@ -157,7 +160,7 @@ class ThereQuery:
     def _query(self, into: Mapping[str, Column]) -> str:
         """Its text with the values as literals. `_describe` has tried it: what fails now, fails on the rows."""
         literals = {
-            name: Literal(value).as_string(self._there)
+            name: Literal(value).as_string(self._there) + _typed(value)
             for name, value in zip(self._statement.names, self._values, strict=True)
         }
         before, after = _around(self.columns, into, self._start)
@@ -178,7 +181,8 @@ class ThereQuery:
             yield
         except (psycopg.Error, StepwellError) as error:
             ours = explain(error, self.place)
-            raise type(ours)(f"in the source ({self._where}): {ours.message}") from error
+            self._failed = type(ours)(f"in the source ({self._where}): {ours.message}")
+            raise self._failed from error
 
 
 class _Refused(Exception):
@@ -256,6 +260,11 @@ def _describe(connection: TaskConnection, statement: Statement, values: list[Any
     asked = [[result.ftype(index) for index in count], [result.fmod(index) for index in count]]
     types = psycopg.RawCursor(connection).execute(_TYPES, asked)
     return {name: Column(*row) for name, row in zip(names, types, strict=True)}
+
+
+def _typed(value: Any) -> str:
+    """The cast without which a literal has another type than the bound value had that was described."""
+    return "::float8" if isinstance(value, float) else ""
 
 
 def _list(columns: Mapping[str, Column]) -> Composable:

@@ -14,7 +14,7 @@ import psycopg
 from psycopg.sql import SQL, Composed, Identifier
 
 from stepwell.errors import ConfigurationError, LockNotAvailable, StepwellError
-from stepwell.etl.catalog import Target
+from stepwell.etl.catalog import Target, find_table
 from stepwell.etl.connection import TaskConnection
 from stepwell.etl.drift import Fit, add_columns
 from stepwell.etl.failure import explain
@@ -181,6 +181,16 @@ def _pause(connection: TaskConnection, target: Target) -> None:
             "Nothing was changed; end that session (see pg_stat_activity), or try again."
         )
     time.sleep(random.uniform(0.1, 0.3))  # noqa: S311  not a secret
+
+
+def lock(connection: TaskConnection, target: Target) -> None:
+    """Keep other loads and changes of the table away, of the one that was looked at."""
+    run(connection, SQL("lock table {} in share update exclusive mode").format(target.identifier))
+    if find_table(connection, target.identifier.as_string(connection)) != target:
+        raise LockNotAvailable(
+            f"{target.shown} was replaced or changed by somebody else while this load waited for it. Nothing was "
+            "changed; running the task again is safe."
+        )
 
 
 def in_place(connection: TaskConnection, target: Target, fit: Fit, reasons: list[str], fill: Fill) -> int:

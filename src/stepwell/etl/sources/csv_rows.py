@@ -13,7 +13,7 @@ from stepwell.etl.connection import TaskConnection
 from stepwell.etl.drift import definitions
 from stepwell.etl.query import read_as
 from stepwell.etl.sources import Column, Rejected, Staged
-from stepwell.etl.sources.reading import LOT, copy_file, line_of, opened
+from stepwell.etl.sources.reading import LOT, copy_file, line_of, lines, opened
 from stepwell.etl.swap import run
 
 _STAGE = Identifier("pg_temp", "stepwell_given")
@@ -174,18 +174,19 @@ def _header(path: str, shown: str, form: Form) -> list[str]:
 def _records(file: IO[bytes], shown: str, form: Form, header: bool = False) -> Iterator[tuple[int, int, bytes]]:
     """First line, last line and bytes of each record: a quote that is open keeps it open over the end of a line."""
     quote = form.quote.encode()
-    begins, record = 1, b""
-    for number, line in enumerate(file, 1):
+    begins, record, quotes = 1, bytearray(), 0
+    for number, line in enumerate(lines(file), 1):
         record += line
-        if record.count(quote) % 2 and len(record) <= _LONGEST:
+        quotes += line.count(quote)
+        if quotes % 2 and len(record) <= _LONGEST:
             continue
         if header or begins > 1 or not form.header:
             if len(record) > _LONGEST:
                 raise DataError(f"{shown}:{begins}: a quote that opens here is not closed within {_LONGEST} bytes")
-            yield begins, number, record.rstrip(b"\r\n")
-        begins, record = number + 1, b""
+            yield begins, number, bytes(record).rstrip(b"\r\n")
+        begins, record, quotes = number + 1, bytearray(), 0
     if record:
-        yield begins, begins + record.count(b"\n"), record
+        yield begins, begins + record.count(b"\n"), bytes(record)
 
 
 def _wrong(record: bytes, columns: int, form: Form) -> str:

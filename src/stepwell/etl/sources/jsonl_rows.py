@@ -13,7 +13,7 @@ from stepwell.errors import ConfigurationError, DataError
 from stepwell.etl.catalog import plain_types
 from stepwell.etl.connection import TaskConnection
 from stepwell.etl.sources import Column, Rejected, Staged
-from stepwell.etl.sources.reading import LOT, copy_file, opened
+from stepwell.etl.sources.reading import LOT, copy_file, lines, opened
 from stepwell.etl.swap import run
 
 _STAGE = Identifier("pg_temp", "stepwell_given")
@@ -115,13 +115,13 @@ class JsonlRows:
         with opened(path, shown, self._encoding) as file, self._connection.cursor().copy(SQL(_COPY)) as copy:
             lot = bytearray()
             number = 0
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(lines(file), 1):
                 if wrong := _wrong(line):
                     text = line.decode(errors="backslashreplace").rstrip("\r\n").replace("\0", "\\x00")
                     self._rejected.append(Rejected(f"{shown}:{number}", json.dumps(text), wrong))
                     lot += b"\n"
                 else:
-                    lot += line.rstrip(b"\r\n") + b"\n"
+                    lot += line.strip() + b"\n"
                 if len(lot) >= LOT:
                     copy.write(lot)
                     lot = bytearray()
@@ -150,7 +150,8 @@ def _wrong(line: bytes) -> str:
     try:
         text = line.decode()
         if text.strip():
-            json.loads(text, parse_constant=_refuse)
+            # Half of a surrogate pair, which PostgreSQL refuses, is found by writing it.
+            json.dumps(json.loads(text, parse_constant=_refuse), ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
         return f"invalid byte sequence for encoding UTF8: 0x{line[error.start]:02x}"
     except (ValueError, RecursionError) as error:

@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any, cast
@@ -34,7 +35,7 @@ def opened(path: str, shown: str, encoding: str) -> Iterator[IO[bytes]]:
         raise ConfigurationError(f"{shown}: there is no encoding {encoding!r}") from None
     except UnicodeError as error:
         raise DataError(f"{shown}: it is not {encoding}: {error}") from error
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{shown}: the gzipped file is broken or cut off: {error}") from error
     except OSError as error:
         raise ConfigurationError(f"{shown} cannot be read: {error}") from error
@@ -52,6 +53,18 @@ def copy_file(connection: TaskConnection, command: SQL | Composed, file: IO[byte
         line = line_of(error)
         raise explain(error, f"{shown}:{line}" if line else shown) from error
     return cursor.rowcount
+
+
+def lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Its lines as COPY counts them: a decoder's own end at characters that are part of a field, such as U+0085."""
+    rest = b""
+    while block := file.read(LOT):
+        rest += block
+        if b"\n" in block:
+            *whole, rest = rest.split(b"\n")
+            yield from (line + b"\n" for line in whole)
+    if rest:
+        yield rest
 
 
 def line_of(error: BaseException | None) -> int:
