@@ -436,6 +436,21 @@ def test_on_aws_a_run_holds_the_lease_of_its_window_from_the_first_task_to_the_l
     handler(of_run("validate_config", "day"))
 
 
+def test_on_aws_the_last_of_tasks_side_by_side_gives_the_lease_up(
+    visits: Visits, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [f'p.load("{name}", into="{name}", query="select 1 as n")' for name in "ab"]
+    lines = ["from stepwell import Pipeline", 'p = Pipeline("visits")', f"p.parallel({', '.join(tasks)})"]
+    (folder / "pipeline.py").write_text("\n".join(lines))
+    monkeypatch.setenv("STEPWELL_PIPELINE", "pipeline:p")
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
+    handler(of_run("b", "night"))
+    with pytest.raises(errors.RunInProgress, match="the run night on AWS"):
+        handler(of_run("a", "day"))
+    handler(of_run("a", "night"))
+    handler(of_run("a", "day"))
+
+
 def test_an_sql_error_in_python_is_told_with_its_place_in_the_project(
     visits: Callable[[], list[tuple[str, int]]], folder: Path
 ) -> None:

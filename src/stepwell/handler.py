@@ -114,9 +114,10 @@ def _leased(pipeline: Pipeline, task: Task, call: Invocation, perform: Callable[
     with lease(url, f"stepwell {pipeline.name} {task.name}") as connection, explained():
         renew(connection, *mine)
     answer = perform()
-    if pipeline.groups[-1] == (task,) and call.phase in (None, "reconcile"):
+    last = pipeline.groups[-1]
+    if task in last and call.phase in (None, "reconcile"):
         with lease(url, f"stepwell {pipeline.name} {task.name}") as connection, explained():
-            end(connection, *mine)
+            end(connection, *mine, [each.name for each in last if each.needs_database])
     return answer
 
 

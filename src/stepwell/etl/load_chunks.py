@@ -26,13 +26,22 @@ from stepwell.etl.query import HereQuery, ThereQuery, opened, reading
 from stepwell.etl.ranges import Key
 from stepwell.etl.script import Script
 from stepwell.etl.sources import Column
-from stepwell.etl.swap import Fresh, in_place, lock, run
+from stepwell.etl.swap import Fresh, in_final_names, in_place, lock, run
 
 # What runs that came to no end have left behind.
 _LEFT = "select relname from pg_class where relnamespace = to_regnamespace(quote_ident($1)) and relname = any($2)"
 _COLUMNS = """
 select array(select attname::text from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped)
 from pg_class c where c.oid = to_regclass($1)
+"""
+# What the hidden table took over from the table when it was made, but for the columns ($2) that the load adds.
+_SHAPE = """
+select format('%s %s %s %s %s', attname, format_type(atttypid, atttypmod), attnotnull, attcollation,
+  pg_get_expr(adbin, adrelid))
+from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum
+where attrelid = to_regclass($1) and attnum > 0 and not attisdropped and attname <> all ($2)
+union all select regexp_replace(pg_get_constraintdef(oid), ' NOT VALID$', '') from pg_constraint
+where conrelid = to_regclass($1) and contype = 'c' order by 1
 """
 
 
@@ -101,7 +110,8 @@ class ChunkedLoad(NamedTuple):
         def copy(connection: TaskConnection, lot: Lot) -> int:
             with opened(connection, self.script, self.params, self.source, keep=True) as rows:
                 rows.within(lot.range, key)
-                return rows.insert(hidden, fit.into)
+                with in_final_names({self._name(self.run): document["place"][1]}):
+                    return rows.insert(hidden, fit.into)
 
         return copy
 
@@ -155,11 +165,13 @@ class ChunkedLoad(NamedTuple):
             )
 
     def _must_be_alike(self, connection: TaskConnection, found: Target, document: dict[str, Any]) -> None:
-        columns = _columns(connection, self._hidden(document, self.run)) or []
-        if set(columns) != {*found.columns, *document["added"]}:
+        tables = self._hidden(document, self.run), found.identifier
+        asked = [[table.as_string(connection), list(document["added"])] for table in tables]
+        hidden, target = (psycopg.RawCursor(connection).execute(_SHAPE, values).fetchall() for values in asked)
+        if hidden != target:
             raise ConfigurationError(
-                f"the columns of {found.shown} were changed while it was being loaded. To do all of it again: resume "
-                f"the run with --from {self.fence.task}"
+                f"the columns or rules of {found.shown} were changed while it was being loaded. To do all of it again: "
+                f"resume the run with --from {self.fence.task}"
             )
 
 

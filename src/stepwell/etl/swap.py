@@ -85,7 +85,7 @@ class Fresh:
 
     def fill(self, fit: Fit, fill: Fill, indexes_first: bool) -> int:
         """Make it, with the rows in it. Indexes come last, which is faster, unless rows are to be tried on them."""
-        with _in_final_names(self._names):
+        with in_final_names(self._names):
             self.make(fit)
             if indexes_first:
                 self._finish()
@@ -102,7 +102,7 @@ class Fresh:
 
     def index(self) -> None:
         """What was made and filled before gets its indexes."""
-        with _in_final_names(self._names):
+        with in_final_names(self._names):
             self._finish()
 
     def told(self, bad: Bad) -> Bad:
@@ -135,7 +135,7 @@ class Fresh:
 
 
 @contextmanager
-def _in_final_names(names: Mapping[str, str]) -> Iterator[None]:
+def in_final_names(names: Mapping[str, str]) -> Iterator[None]:
     """Errors speak of the table and its constraints as the user knows them, not as they are called for now."""
     try:
         yield

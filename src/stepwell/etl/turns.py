@@ -9,6 +9,7 @@ invocation may take; the last task of the run gives it up.
 """
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -51,7 +52,10 @@ _ROW_HOLDER = f"""
 select run, started_at + {_GOOD} from stepwell.attempt
 where pipeline = $1 and task = {_ROW} and "window" = $2 and started_at >= clock_timestamp() - {_GOOD}
 """
-_END = f"""delete from stepwell.attempt where pipeline = $1 and task = {_ROW} and "window" = $2 and run = $3"""
+_END = f"""
+delete from stepwell.attempt where pipeline = $1 and task = {_ROW} and "window" = $2 and run = $3
+  and (select count(*) from stepwell.receipt where pipeline = $1 and run = $3 and task = any ($4)) = cardinality($4)
+"""
 _FREE = "select pg_try_advisory_xact_lock($1)"
 
 
@@ -75,9 +79,9 @@ def renew(connection: TaskConnection, pipeline: str, window: str, run: str) -> N
     connection.end(commit=True)
 
 
-def end(connection: TaskConnection, pipeline: str, window: str, run: str) -> None:
-    """The run's last task is done. Commits."""
-    psycopg.RawCursor(connection).execute(_END, [pipeline, window, run])
+def end(connection: TaskConnection, pipeline: str, window: str, run: str, beside: Sequence[str] = ()) -> None:
+    """The run's last task is done, if those `beside` it are done too: then none of them ends it later. Commits."""
+    psycopg.RawCursor(connection).execute(_END, [pipeline, window, run, list(beside)])
     connection.end(commit=True)
 
 
