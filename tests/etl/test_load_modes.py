@@ -337,3 +337,32 @@ def test_types_that_cannot_be_assigned_and_needed_columns_fail_always(connection
         with pytest.raises(ConfigurationError, match=part):
             loaded(connection, query, Options(drift=drift))
         connection.end(commit=False)
+
+
+# What a user may do
+
+
+@pytest.fixture
+def user(connection: TaskConnection, admin: Any) -> Iterator[TaskConnection]:
+    """Somebody who may use what is there, and make nothing but what is in the schema stepwell."""
+    name = f"user_{admin.info.dbname}"
+    admin.execute(f"create role {name}; create schema stepwell authorization {name}; grant all on visits to {name}")
+    admin.execute(f"grant select on source to {name}")
+    connection.execute(f"set role {name}")
+    connection.end(commit=True)
+    yield connection
+    connection.end(commit=False)
+    admin.execute(f"drop owned by {name}; drop role {name}")
+
+
+def test_a_watermark_needs_no_right_to_make_schemas(user: TaskConnection) -> None:
+    assert loaded(user, QUERY, NEW).rows == 100
+
+
+def test_a_table_of_rejects_that_is_there_needs_no_right_to_make_one(user: TaskConnection, admin: Any) -> None:
+    admin.execute(
+        "create table visits_rejects (pipeline text, task text, run text, place text, row jsonb, error text);"
+        f"grant all on visits_rejects to user_{admin.info.dbname}"
+    )
+    query = QUERY + " union all select 1, '2026-01-01', 'twin', now()"
+    assert loaded(user, query, Options("truncate", rejects=1)).rejected == 1

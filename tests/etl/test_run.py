@@ -43,6 +43,9 @@ def test_changed_rows_are_counted_and_read_rows_are_not(connection: TaskConnecti
         (1.5, "double precision"),
         (True, "boolean"),
         ([1, 2], "integer[]"),
+        ([1, 3_000_000_000], "bigint[]"),
+        ([[1], [2.5]], "double precision[]"),  # 1.0 is 1 in JSON
+        ([-(2**31), None], "integer[]"),
     ],
 )
 def test_a_number_has_the_type_that_it_would_have_in_the_text(

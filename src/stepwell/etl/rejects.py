@@ -89,7 +89,9 @@ def sift(
 def keep(connection: TaskConnection, target: Target, options: Options, bad: list[Bad]) -> None:
     """Store the bad rows of this run beside the table, in place of those that an earlier attempt of it left."""
     table = Identifier(target.schema, f"{target.name.encode()[:55].decode(errors='ignore')}_rejects")
-    connection.execute(SQL(_MAKE).format(table))
+    there = connection.execute("select to_regclass(%s)", [table.as_string(connection)]).fetchone()
+    if there == (None,):  # IF NOT EXISTS wants the right to create even if it does
+        connection.execute(SQL(_MAKE).format(table))
     who = [options.pipeline, options.task, options.run]
     forget = SQL("delete from {} where (pipeline, task, run) = (%s, %s, %s)").format(table)
     connection.execute(forget, who)

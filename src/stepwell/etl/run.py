@@ -1,7 +1,7 @@
 """Runs a SQL file's statements, one after the other, in the task's transaction."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -88,15 +88,28 @@ def literals(given: Sequence[Any]) -> list[Any]:
     return [_as_literal(bindable(value)) for value in given]
 
 
-def _as_literal(value: Any) -> Any:
-    # psycopg binds small numbers as smallint, in which 200 * 200 does not fit.
-    if type(value) is int and -(2**31) <= value < 2**31:
-        return Int4(value)
-    if type(value) is int and -(2**63) <= value < 2**63:
-        return Int8(value)
+def _as_literal(value: Any, kind: Callable[[Any], Any] | None = None) -> Any:
     if isinstance(value, (list, tuple)):
-        return [_as_literal(item) for item in value]
-    return value
+        kind = kind or _kind(list(_leaves(value)))
+        return [_as_literal(item, kind) for item in value]
+    return (kind or _kind([value]))(value) if type(value) is int else value
+
+
+def _kind(values: Sequence[Any]) -> Callable[[Any], Any]:
+    """The one type of all numbers. psycopg binds small ones as smallint, in which 200 * 200 does not fit."""
+    numbers = [value for value in values if type(value) in (int, float)]
+    if any(type(number) is float for number in numbers):
+        return float
+    bits = max((number if number >= 0 else ~number).bit_length() for number in numbers) if numbers else 0
+    return Int4 if bits < 32 else Int8 if bits < 64 else int
+
+
+def _leaves(values: Sequence[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from _leaves(value)
+        else:
+            yield value
 
 
 def _refuse_transaction_control(statement: Statement) -> None:

@@ -8,13 +8,13 @@ from stepwell.etl.connection import TaskConnection
 
 # In the same transaction as the rows: it cannot be ahead of them, nor behind.
 _TABLE = """
-create schema if not exists stepwell;
-create table if not exists stepwell.watermark (
+create table stepwell.watermark (
   pipeline text not null, task text not null, value text not null, type text not null, run text not null,
   stored_at timestamptz not null default clock_timestamp(), primary key (pipeline, task)
 )
 """
 _ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtext('stepwell.watermark'))"
+_SCHEMA = "select to_regnamespace('stepwell') is not null"
 _THERE = "select to_regclass('stepwell.watermark') is not null"
 _READ = "select value from stepwell.watermark where pipeline = $1 and task = $2 for update"
 _STORE = """
@@ -29,6 +29,8 @@ def read(connection: TaskConnection, pipeline: str, task: str) -> str | None:
     if not _one(connection, _THERE, []):
         connection.execute(_ONE_AT_A_TIME)
         if not _one(connection, _THERE, []):
+            if not _one(connection, _SCHEMA, []):  # IF NOT EXISTS wants the right to create even if it does
+                connection.execute("create schema stepwell")
             connection.execute(_TABLE)
     value = _one(connection, _READ, [pipeline, task])
     return None if value is None else str(value)
