@@ -339,6 +339,18 @@ def test_types_that_cannot_be_assigned_and_needed_columns_fail_always(connection
         connection.end(commit=False)
 
 
+@pytest.mark.parametrize("options", [Options(), NEW, WINDOW._replace(range="true")], ids=lambda one: one.mode)
+@pytest.mark.parametrize("rejects", [0, 1])
+def test_numbers_of_an_identity_column_are_those_of_the_source(
+    connection: TaskConnection, admin: Any, options: Options, rejects: int
+) -> None:
+    """As with COPY, by which the rows of another database come."""
+    admin.execute("alter table visits alter id add generated always as identity")
+    twin = " union all select 101, null, 'bad', now()" if rejects else ""
+    assert loaded(connection, QUERY + twin, options._replace(rejects=rejects)).rejected == rejects
+    assert one(admin, DIFFERENCE) == 0
+
+
 # What a user may do
 
 

@@ -127,7 +127,7 @@ class ChunkedLoad(NamedTuple):
         reasons = ['mode="truncate"'] if self.options.mode == "truncate" else reasons_against_swap(connection, found)
         if reasons:
             names = SQL(", ").join(map(Identifier, fit.into))
-            insert = SQL("insert into {} ({}) select {} from {}")
+            insert = SQL("insert into {} ({}) overriding system value select {} from {}")
             in_place(
                 connection, found, fit, reasons, lambda to: run(connection, insert.format(to, names, names, hidden))
             )

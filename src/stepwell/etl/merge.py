@@ -117,7 +117,7 @@ class Merge:
 
     def _command(self, where: SQL | Composed) -> Composed:
         names = SQL(", ").join(map(Identifier, self._fit.into))
-        head = SQL("insert into {} as old ({}) select {} from {}").format(
+        head = SQL("insert into {} as old ({}) overriding system value select {} from {}").format(
             self._target.identifier, names, names, _GATHERED
         )
         return head + where + (self._on_conflict() if self._upserts else SQL(""))

@@ -90,7 +90,7 @@ class HereQuery:
         self._start = _within(range_, key, self._connection)
 
     def insert(self, table: Identifier, into: Mapping[str, Column]) -> int:
-        head = SQL("insert into {} ({})\n").format(table, _list(into))
+        head = SQL("insert into {} ({}) overriding system value\n").format(table, _list(into))
         return self._run(head, into)
 
     def stage(self, into: Mapping[str, Column], allowed: int) -> Staged:

@@ -45,9 +45,9 @@ def sift_into(
     """Insert the staged rows that the table takes; answers how many. `numbered`: with their stepwell_row."""
     names = [*map(Identifier, into), *([Identifier("stepwell_row")] if numbered else [])]
     values = [*(staged.values[name] for name in into), *([Identifier("s", "stepwell_row")] if numbered else [])]
-    head = SQL("insert into {} ({}) select {} from {} as s {} where s.stepwell_row between ").format(
-        table, SQL(", ").join(names), SQL(", ").join(values), staged.table, staged.also
-    )
+    head = SQL(
+        "insert into {} ({}) overriding system value select {} from {} as s {} where s.stepwell_row between "
+    ).format(table, SQL(", ").join(names), SQL(", ").join(values), staged.table, staged.also)
     connection.execute(SQL("create index on {0} (stepwell_row); analyze {0}").format(staged.table))
     bad += [Bad(*rejected) for rejected in staged.rejected]
     return sift(connection, lambda low, high: head + _between(low, high), staged, allowed, bad, place)

@@ -98,7 +98,10 @@ class CsvRows:
         run(self._connection, SQL("create temp table stepwell_every ({}) on commit drop").format(columns))
         self._copy(file, every)
         names = SQL(", ").join(Identifier(name) for name in file.names if name in into)
-        rows = run(self._connection, SQL("insert into {} ({}) select {} from {}").format(table, names, names, every))
+        rows = run(
+            self._connection,
+            SQL("insert into {} ({}) overriding system value select {} from {}").format(table, names, names, every),
+        )
         run(self._connection, SQL("drop table {}").format(every))
         return rows
 

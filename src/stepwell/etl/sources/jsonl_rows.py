@@ -78,7 +78,7 @@ class JsonlRows:
     def insert(self, table: Identifier, into: Mapping[str, Column]) -> int:
         names = SQL(", ").join(map(Identifier, into))
         values = SQL(", ").join(Identifier("r", name) for name in into)
-        command = SQL("insert into {} ({}) select {} from {} as s {}")
+        command = SQL("insert into {} ({}) overriding system value select {} from {} as s {}")
         if self._rejected:
             raise DataError(f"{self.place}: there are bad lines")
         return run(self._connection, command.format(table, names, values, _STAGE, self._lateral(into)))
