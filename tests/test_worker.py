@@ -202,3 +202,27 @@ def test_a_clock_that_is_set_back_holds_up_neither_chores_nor_commits(engine):
     engine.worker.run(lambda: True)
     assert len(commits) > 2
     engine.worker.run(lambda: len(chores) > 1)
+
+
+def test_an_execution_that_cannot_be_saved_leaves_the_others(engine):
+    """Half a character is no name that UTF-8 could hold: AWS's rule on it is not known, so it is put aside."""
+    faults = []
+    engine.worker.on_fault = lambda number, fault: faults.append((number, type(fault)))
+    definition = json.dumps({"StartAt": "a\ud800", "States": {"a\ud800": {"Type": "Pass", "End": True}}})
+    broken = start(engine, make(engine, definition))
+    good = start(engine, make(engine, name="good"))
+    engine.worker.run(lambda: True)
+    assert faults == [(engine.row(broken).id, UnicodeEncodeError)]
+    assert (engine.row(broken).status, engine.row(good).status) == ("RUNNING", "SUCCEEDED")
+
+
+def test_a_limit_beyond_what_a_row_can_hold_is_none(engine):
+    inner = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **json.loads(PASS)}
+    paths = {"MaxConcurrencyPath": "$.n", "ToleratedFailureCountPath": "$.n", "ItemsPath": "$.items"}
+    state = {"Type": "Map", **paths, "ItemProcessor": inner, "End": True}
+    machine = make(engine, json.dumps({"StartAt": "M", "States": {"M": state}}))
+    started = engine.client.start_execution(
+        stateMachineArn=machine, input='{"n": 9999999999999999999, "items": [1, 2]}'
+    )
+    engine.worker.run(lambda: engine.row(started["executionArn"]).status != "RUNNING")
+    assert engine.row(started["executionArn"]).output == "[1,2]"

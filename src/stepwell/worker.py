@@ -419,8 +419,25 @@ class Worker:
         invocations, self._invocations = self._invocations, []
         decided = [(number, changes) for number, changes in unsaved if changes.events]
         if decided or invocations:
-            self._journal.commit(self._owner.name, decided, invocations)
+            lost = self._commit(decided, invocations)
+            unsaved = [(number, changes) for number, changes in unsaved if number not in lost]
         return unsaved
+
+    def _commit(self, decided: list[tuple[int, Changes]], invocations: list[tuple[int, InvocationRow]]) -> set[int]:
+        """All in one; if one of them cannot be saved, each by itself. Those that could not are put aside."""
+        try:
+            self._journal.commit(self._owner.name, decided, invocations)
+            return set()
+        except Exception as fault:
+            if self.on_fault is None or isinstance(fault, JournalError):
+                raise
+        self._journal.commit(self._owner.name, (), invocations)
+        lost = {number for number, _ in decided}
+        for number in sorted(lost):
+            with self.guarded(number):
+                self._journal.commit(self._owner.name, [each for each in decided if each[0] == number])
+                lost.remove(number)
+        return lost
 
     # The work that follows
 

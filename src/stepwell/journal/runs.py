@@ -16,6 +16,7 @@ _KEY = "execution = ? AND event = ?"
 PENDING, PENDING_REDRIVE = "PENDING", "PENDING_REDRIVE"
 
 PAGE = 500
+HIGHEST = 2**63 - 1  # that a row can have for a number
 
 
 class RunRow(NamedTuple):
@@ -87,7 +88,8 @@ class Runs:
         if change.status != RUNNING:
             db.execute(f"UPDATE map_runs SET status = ?, stopped = ? WHERE {_KEY}", (change.status, now, *key))
         elif change.plan is not None:
-            limits = (change.plan.concurrency, change.plan.tolerated_count, change.plan.tolerated_percentage)
+            whole = (min(limit, HIGHEST) for limit in (change.plan.concurrency, change.plan.tolerated_count))
+            limits = (*whole, change.plan.tolerated_percentage)
             row = (None, run.arn, *key, change.state, RUNNING, *limits, None, now, None, 0, None)
             db.execute(f"INSERT INTO map_runs VALUES ({', '.join('?' * len(row))})", row)
         else:
