@@ -190,6 +190,18 @@ def test_what_is_asked_twice_is_done_once(engine):
         client.delete_state_machine(stateMachineArn=machine_arn("w"))
 
 
+def test_a_history_without_room_for_a_redrive_is_not_redriven(engine):
+    loop = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "A"}}})
+    arn = start(engine, loop)
+    engine.worker.run(lambda: not engine.worker.owns(engine.row(arn).id))
+    told = engine.client.describe_execution(executionArn=arn)
+    reason = "Execution history event limit exceeded"
+    assert (told["redriveStatus"], told["redriveStatusReason"]) == ("NOT_REDRIVABLE", reason)
+    with pytest.raises(errors.ExecutionNotRedrivable, match=reason):
+        engine.client.redrive_execution(executionArn=arn)
+    assert engine.row(arn).status == "FAILED"
+
+
 @pytest.mark.parametrize("definition", [PASS, WAIT])
 def test_what_succeeded_or_runs_is_not_redriven(engine, definition):
     arn = start(engine, definition)

@@ -22,6 +22,7 @@ from stepwell.api.jackson import complaint
 from stepwell.api.map_runs import map_run_of
 from stepwell.api.versions import chosen_version, version_arn
 from stepwell.asl.payload import Payload, dumps
+from stepwell.engine.changes import LONGEST
 from stepwell.engine.events import written
 from stepwell.errors import (
     ExecutionAlreadyExists,
@@ -83,12 +84,12 @@ def _started(door: Door, request: Request) -> ExecutionRow:
 
 def describe_execution(door: Door, request: Request) -> Answer:
     row = door.execution(request["executionArn"], child=True)
-    ended_badly = row.status in _REDRIVABLE
+    obstacle = _obstacle(row)
     redrivable = "REDRIVABLE" if row.map_run is None else "REDRIVABLE_BY_MAP_RUN"
     redriving = given(
         redriveCount=row.redrives,
-        redriveStatus=redrivable if ended_badly else "NOT_REDRIVABLE",
-        redriveStatusReason=None if ended_badly else _not_redrivable(row),
+        redriveStatus="NOT_REDRIVABLE" if obstacle else redrivable,
+        redriveStatusReason=obstacle,
         mapRunArn=row.map_run and door.journal.runs.by_id(row.map_run).arn,
     )
     return visible(request, _summary(row) | _data(row) | redriving)
@@ -114,8 +115,11 @@ def _data(row: ExecutionRow) -> Answer:
     return {"input": row.input, "inputDetails": _INCLUDED, **ending}
 
 
-def _not_redrivable(row: ExecutionRow) -> str:
-    return f"Execution is {row.status} and cannot be redriven"
+def _obstacle(row: ExecutionRow) -> str | None:
+    """Why an execution cannot be redriven: a redrive has at least two events more, the last of which is its end."""
+    if row.status not in _REDRIVABLE:
+        return f"Execution is {row.status} and cannot be redriven"
+    return "Execution history event limit exceeded" if row.last >= LONGEST - 1 else None
 
 
 def _sync_answer(door: Door, row: ExecutionRow) -> Answer:
@@ -190,8 +194,10 @@ def redrive_execution(door: Door, request: Request) -> Answer:
         return door.redriven[key][1]
     if row.map_run is not None:
         raise ExecutionNotRedrivable(f"Execution is not redrivable: '{row.arn}': it is redriven by its Map Run")
-    if row.status not in _REDRIVABLE or not door.journal.reopen(row.id, door.owner):
-        raise ExecutionNotRedrivable(f"Execution is not redrivable: '{row.arn}': {_not_redrivable(row)}")
+    obstacle = _obstacle(row)
+    if obstacle or not door.journal.reopen(row.id, door.owner):
+        why = obstacle or "Execution is RUNNING and cannot be redriven"
+        raise ExecutionNotRedrivable(f"Execution is not redrivable: '{row.arn}': {why}")
     door.started(row.id)
     door.redriven[key] = now, {"redriveDate": now}
     return {"redriveDate": now}

@@ -58,7 +58,7 @@ def go_on(engine: Engine, pipeline: Pipeline, execution: dict[str, Any], start_a
         print(f"the run {execution['name']} has succeeded: nothing to resume (`--from TASK` does tasks again)")
         return None
     definition = to_json(compile_machine(pipeline, function_arn(pipeline.name), only=_only(pipeline, execution)))
-    choice = plan(engine.client, execution, definition, start_at)
+    choice = plan(engine.client, execution, definition, start_at, execution["redriveStatus"] == "REDRIVABLE")
     if isinstance(choice, Redrive):
         engine.client.redrive_execution(executionArn=arn)
         return arn
