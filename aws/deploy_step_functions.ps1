@@ -224,9 +224,14 @@ while ($true) {
 Write-Output 'verified     it is active, and its definition is this one'
 Remove-Scratch
 
+$Console = switch ($Partition) {
+    'aws-cn' { 'console.amazonaws.cn' }
+    'aws-us-gov' { 'console.amazonaws-us-gov.com' }
+    default { 'console.aws.amazon.com' }
+}
 $More = "--region $FunctionRegion"
 if ($ProfileName) {
-    $More += " --profile $ProfileName"
+    $More += " --profile '$($ProfileName.Replace("'", "''"))'"
 }
 Write-Output @"
 
@@ -236,5 +241,5 @@ Next:
   aws stepfunctions list-executions --state-machine-arn $Arn --max-items 5 $More
   aws stepfunctions get-execution-history --reverse-order --max-items 5 $More --execution-arn ...
 
-  https://$FunctionRegion.console.aws.amazon.com/states/home?region=$FunctionRegion#/statemachines/view/$Arn
+  https://$FunctionRegion.$Console/states/home?region=$FunctionRegion#/statemachines/view/$Arn
 "@

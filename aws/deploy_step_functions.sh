@@ -180,7 +180,12 @@ for ((second = 0; ; second++)); do
 done
 say "verified     it is active, and its definition is this one"
 
-more="--region $function_region${profile:+ --profile $profile}"
+case $partition in
+  aws-cn) console=console.amazonaws.cn ;;
+  aws-us-gov) console=console.amazonaws-us-gov.com ;;
+  *) console=console.aws.amazon.com ;;
+esac
+more="--region $function_region${profile:+ --profile $(printf %q "$profile")}"
 cat <<END
 
 Next:
@@ -189,5 +194,5 @@ Next:
   aws stepfunctions list-executions --state-machine-arn $arn --max-items 5 $more
   aws stepfunctions get-execution-history --reverse-order --max-items 5 $more --execution-arn …
 
-  https://$function_region.console.aws.amazon.com/states/home?region=$function_region#/statemachines/view/$arn
+  https://$function_region.$console/states/home?region=$function_region#/statemachines/view/$arn
 END

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import zipfile
+from base64 import b64decode
 
 import pytest
 
@@ -58,6 +60,17 @@ def test_a_function_runs_with_its_environment_and_memory_size(functions, make):
     answer, result = invoke(functions, name, {"a": 1}, LogType="Tail")
     assert result == {"event": {"a": 1}, "v": "7", "mb": "256", "as": "$LATEST"}
     assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
+
+
+def test_the_end_of_a_log_is_told_however_long_it_is(served, functions, make):
+    """The file has a hole that no memory could hold."""
+    name = make()
+    invoke(functions, name)
+    (log,) = (served.folder / ".stepwell" / "logs" / name).rglob("*.log")
+    os.truncate(log, 1 << 42)
+    answer, _ = invoke(functions, name, LogType="Tail")
+    start, said, end, report = b64decode(answer["LogResult"]).decode().splitlines()
+    assert (start[:5], said, end[:3], report[:6]) == ("START", "hello from the log", "END", "REPORT")
 
 
 def test_an_exception_is_reported_as_lambda_reports_it(functions, make):

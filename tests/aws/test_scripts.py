@@ -111,6 +111,41 @@ def test_it_creates_updates_and_keeps_on_the_engine_of_this_machine(
     assert client.describe_state_machine(stateMachineArn=machine)["definition"] == told["definition"]
 
 
+# Where the machine is already what it should be; no fake has these partitions.
+UNCHANGED = r"""#!/usr/bin/env bash
+case $2 in
+  validate-state-machine-definition) echo OK ;;
+  get-function-configuration) printf 'python3.12\t900\n' ;;
+  describe-state-machine) printf 'role\tACTIVE\t%s\n' "$(sed "s|[$]{LambdaFunctionArn}|$FUNCTION|" "$DEFINITION")" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "console"),
+    [
+        ("aws", "eu-central-1", "console.aws.amazon.com"),
+        ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
+        ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_what_it_says_next_holds_where_it_was_done(
+    script: Run, tmp_path: Path, partition: str, region: str, console: str
+) -> None:
+    (tmp_path / "aws").write_text(UNCHANGED)
+    (tmp_path / "aws").chmod(0o755)
+    function = f"arn:{partition}:lambda:{region}:{ACCOUNT}:function:visits"
+    environment = {
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "FUNCTION": function,
+        "DEFINITION": str(ROOT / "aws/step_functions/etl_pipeline.json"),
+    }
+    done = script("--lambda-arn", function, "--profile", "a b", environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert f"https://{region}.{console}/states/home?region={region}#" in done.stdout
+    assert re.search(r"--profile (a\\ b|'a b')", done.stdout)
+
+
 def test_it_creates_and_updates_on_the_fake(script: Run, fake: Fake) -> None:
     """Its policies are taken by IAM, too: files, names and documents are those of the guide."""
     make_roles(fake)

@@ -1,5 +1,6 @@
 """The engine as a server has it: a loop that threads ask, functions made through the API, the pipeline found here."""
 
+import os
 import sys
 import traceback
 from functools import partial
@@ -25,6 +26,7 @@ from stepwell.resources.function import Function
 from stepwell.resources.services import Own
 
 KNOWN = frozenset(ACTIONS)
+LOG_SHOWN = 4096  # bytes of a log's end that Invoke answers
 TASK_ROOT = "/var/task"  # what Lambda calls the folder of a function
 
 
@@ -74,7 +76,9 @@ class Served:
     def _invoke(self, arn: str, payload: str, request: str) -> Invoked:
         process = self.engine.functions.take(arn, request)
         response = self.engine.functions.invoke(process, payload, request)
-        log = (self.engine.folder / "logs" / process.stream).read_bytes()
+        with open(self.engine.folder / "logs" / process.stream, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - LOG_SHOWN))
+            log = file.read(LOG_SHOWN)
         log = log[max(0, log.rfind(f"START RequestId: {request}".encode())) :]
         text = response.text if response.error is None else response.cause
         return Invoked(text or "null", response.error is not None, log)
