@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from stepwell.etl.connection import connect
 from stepwell.etl.plan import find_table, make_plan
@@ -46,6 +47,10 @@ def judged(url, statement, setup=None):
     return prove(url, whole, chunk, ranges)
 
 
+def name(url):
+    return conninfo_to_dict(url)["dbname"]
+
+
 def count(url, table):
     with psycopg.connect(url) as connection:
         return connection.execute(f"select count(*) from {table}").fetchone()[0]
@@ -59,6 +64,12 @@ def test_an_update_of_each_row_is_chunk_safe_but_not_idempotent(ward):
 
 def test_an_assignment_is_both(ward):
     proof = judged(ward, "update visits v set minutes = 7 where {where}")
+    assert (proof.chunk_safe, proof.idempotent) == (True, True)
+
+
+def test_a_limit_of_the_server_for_silence_does_not_end_the_snapshot(ward):
+    limit = "alter database {} set idle_in_transaction_session_timeout = '100ms'"
+    proof = judged(ward, "update visits v set minutes = 7 from pg_sleep(0.02) where {where}", limit.format(name(ward)))
     assert (proof.chunk_safe, proof.idempotent) == (True, True)
 
 

@@ -1,5 +1,6 @@
 """A load from another database. `server_url` has a second database, `elsewhere`, which is the source."""
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -218,6 +219,26 @@ def test_the_source_is_read_only_and_one_snapshot(connection: TaskConnection, so
     connection.end(commit=False)
     loaded(connection, query, "b", elsewhere)
     assert connection.execute("select isolation from b").fetchone() == ("repeatable read",)
+
+
+@pytest.mark.parametrize("extra", [True, False], ids=["asyncpg", "psycopg"])
+def test_limits_of_the_sources_server_for_silence_give_way_to_the_tasks_own(
+    connection: TaskConnection, source: Any, elsewhere: str, monkeypatch: pytest.MonkeyPatch, extra: bool
+) -> None:
+    """Its transaction is silent while rows come by another connection, and while indexes are made."""
+    if not extra:
+        monkeypatch.setattr("stepwell.etl.copy.find_spec", lambda _: None)
+    limits = ["idle_in_transaction_session_timeout", "transaction_timeout"][
+        : 1 + (source.info.server_version >= 170000)
+    ]
+    for limit in limits:
+        source.execute(f"alter database {source.info.dbname} set {limit} = '200ms'")
+    connection.execute(
+        "create function slow(int) returns int immutable language plpgsql as "
+        "'begin perform pg_sleep(0.5); return $1; end'; create table a (n int, x text); create index on a (slow(n))"
+    )
+    connection.deadline = time.monotonic() + 60
+    assert loaded(connection, "select 1 as n, pg_sleep(0.5)::text as x", "a", elsewhere) == 1
 
 
 def test_a_mistake_in_the_source_names_it_with_file_line_and_caret(connection: TaskConnection, elsewhere: str) -> None:

@@ -60,6 +60,8 @@ async def _connect(connection: TaskConnection) -> Any:
     tls = {name: options[name] for name in _TLS if options.get(name)} if connection.pgconn.ssl_in_use else {}
     seconds = connection.remaining()
     limits = {} if seconds is None else {"statement_timeout": milliseconds(seconds)}
+    if seconds is not None and connection.info.server_version >= 170000:
+        limits["transaction_timeout"] = "0"
     return await asyncpg.connect(
         f"postgresql://?{urlencode(tls)}" if tls else None,
         host=connection.info.host or None,

@@ -1,7 +1,7 @@
 """The query of a load, in the target itself or in another database: what columns it has, and its rows into a table."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -12,6 +12,7 @@ from stepwell.etl.catalog import plain_types
 from stepwell.etl.connection import TaskConnection, connect, lease
 from stepwell.etl.copy import pour
 from stepwell.etl.failure import explain
+from stepwell.etl.fence import set_limits
 from stepwell.etl.ranges import Key, Range, literal_predicate
 from stepwell.etl.run import execute, values_of
 from stepwell.etl.script import Script, Statement
@@ -64,9 +65,11 @@ def reading(connection: TaskConnection, source: str | None, keep: bool = False) 
         there.deadline = connection.deadline
         there.read_only, there.isolation_level = True, psycopg.IsolationLevel.REPEATABLE_READ
         try:
+            if there.deadline is not None:
+                set_limits(there)  # it is silent while rows come by another connection, and while indexes are made
             yield there
         finally:
-            if not there.closed:
+            with suppress(psycopg.Error):  # what was to be read has been read
                 there.end(commit=False)
                 there.read_only = there.isolation_level = None
 

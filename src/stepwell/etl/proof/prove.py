@@ -5,14 +5,17 @@ others write meanwhile, and is rolled back. Chunks run in an order of chance, as
 two whole runs (a number from a sequence, the time) cannot be compared, and are named.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import NamedTuple, TypeVar
 
 from stepwell.etl.connection import TaskConnection, connect
+from stepwell.etl.fence import set_limits
 from stepwell.etl.proof.digest import Digest, Table, column_digests, digest, drop_temporary, rows_in, written
 
+_LONGEST = 86_400.0  # seconds
 SHOWN = 5  # rows of a difference that are told
 
 Work = Callable[[TaskConnection], object]
@@ -85,10 +88,13 @@ class _Laboratory:
     def __init__(self, url: str) -> None:
         self._keeper = connect(url, "stepwell prove")
         self._bench = connect(url, "stepwell prove")
+        # Whoever started it sees to the time; the server's own limits must not end what keeps the snapshot.
+        self._keeper.deadline = self._bench.deadline = time.monotonic() + _LONGEST
         self._snapshot = ""
 
     def __enter__(self) -> "_Laboratory":
         self._keeper.execute("set transaction isolation level repeatable read")
+        set_limits(self._keeper)
         row = self._keeper.execute("select pg_export_snapshot()").fetchone()
         assert row is not None
         self._snapshot = row[0]
@@ -110,6 +116,7 @@ class _Laboratory:
         connection = self._bench
         connection.execute("set transaction isolation level repeatable read")
         connection.execute(f"set transaction snapshot '{self._snapshot}'")
+        set_limits(connection)
         connection.guarded = True
         try:
             yield connection
