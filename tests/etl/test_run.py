@@ -97,12 +97,13 @@ def test_savepoints_are_allowed(connection: TaskConnection) -> None:
     assert connection.execute("select n from a").fetchone() == (1,)
 
 
-def test_a_query_without_use_does_not_fill_memory(database: str, peak_memory: Callable[[str], int]) -> None:
+@pytest.mark.parametrize("head", ["", "with x as (select 1), y (a) as materialized (values (2)) "])
+def test_a_query_without_use_does_not_fill_memory(database: str, peak_memory: Callable[[str], int], head: str) -> None:
     code = f"""
 from stepwell.etl.connection import connect
 from stepwell.etl.run import run_script
 from stepwell.etl.script import Script
-query = Script.parse("select repeat('x', 1000) from generate_series(1, 200000)", "a.sql")
+query = Script.parse("{head}select repeat('x', 1000) from generate_series(1, 200000)", "a.sql")
 with connect({database!r}, "test") as connection:
     run_script(connection, query, {{}})
 """

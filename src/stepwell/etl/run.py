@@ -69,7 +69,7 @@ def run_narrowed(
 
 
 def _only_reads(statement: Statement) -> bool:
-    first = statement.words[0] if statement.words else ""
+    first = statement.verb or (statement.words[0] if statement.words else "")
     return first in _READS and "into" not in statement.text.lower().split()
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from stepwell.errors import ConfigurationError
 
 _ROUTINES = (["function"], ["procedure"])
+_VERBS = ("select", "insert", "update", "delete", "merge")
 _SPACE = frozenset(" \t\n\r\f\v")
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$")
 
@@ -24,15 +25,16 @@ class Statement:
     """One statement: `text` with placeholders, `names` of the parameters in the order of `$1`, `$2` …
 
     `offset` is where the text begins in the file (characters), `line` the line of its first word; `words` are the
-    first words in lower case, up to four.
+    first words in lower case, up to four; `verb` is what it does behind its WITH.
     """
 
-    __slots__ = ("file", "line", "marks", "names", "offset", "source", "text", "words")
+    __slots__ = ("file", "line", "marks", "names", "offset", "source", "text", "verb", "words")
 
     def __init__(self, file: str, source: str, start: int, end: int, found: list[tuple[int, int]]) -> None:
         self.file, self.source, self.offset = file, source, start
         self.line = 0
         self.words: tuple[str, ...] = ()
+        self.verb = ""
         numbers: dict[str, int] = {}
         marks: list[Mark] = []
         pieces: list[str] = []
@@ -160,6 +162,7 @@ class _Scanner:
         "start",
         "statements",
         "text",
+        "verb",
         "words",
     )
 
@@ -174,6 +177,7 @@ class _Scanner:
         self.start, self.first = self.at, -1
         self.depth = self.blocks = 0
         self.words: list[str] = []
+        self.verb = ""
         self.found: list[tuple[int, int]] = []
 
     def scan(self) -> list[Statement]:
@@ -218,7 +222,7 @@ class _Scanner:
             self.line += self.text.count("\n", self.seen, self.first)
             self.seen = self.first
             statement.line = self.line
-            statement.words = tuple(self.words)
+            statement.words, statement.verb = tuple(self.words), self.verb
             self.statements.append(statement)
 
     def _semicolon(self) -> None:
@@ -239,6 +243,8 @@ class _Scanner:
             return self._escape_string()
         if len(self.words) < 4:
             self.words.append(text[start:end].lower())
+        if not (self.depth or self.verb) and self.words[0] == "with" and text[start:end].lower() in _VERBS:
+            self.verb = text[start:end].lower()
         if self.words[0] == "create" and self._is_routine():
             self._routine_word(text[start:end].lower())
         return None
