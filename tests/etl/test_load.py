@@ -9,6 +9,7 @@ from stepwell.errors import ConfigurationError, DataError, LockNotAvailable, Sql
 from stepwell.etl.catalog import find_table
 from stepwell.etl.connection import TaskConnection, lease
 from stepwell.etl.load import load
+from stepwell.etl.options import Options
 from stepwell.etl.script import Script
 
 TARGET = """
@@ -115,6 +116,19 @@ def test_a_table_and_columns_with_difficult_names_are_swapped(connection: TaskCo
         f"select array_agg(indexrelid::regclass::text order by 1) from pg_index where indrelid = '{into}'::regclass",
     )
     assert sorted(names) == sorted(['"Tägliche ON ""Besuche"" USING x_pkey"', '"i USING y"'])
+
+
+def test_a_schema_whose_name_needs_quotes_and_a_percent_sign_are_no_obstacle(
+    connection: TaskConnection, admin: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    into = '"My s"."50%a"'
+    admin.execute(f'create schema "My s"; create table {into} (id int primary key)')
+    assert loaded(connection, "select 1 as id", into) == 1
+    admin.execute(f"create publication p for table {into}")
+    assert loaded(connection, "select 2 as id", into) == 1
+    assert "publication p publishes it" in capsys.readouterr().out
+    twice = Script.parse("select 1 as id union all select 1", "sql/q.sql")
+    assert load(connection, into, twice, {}, None, Options(rejects=1)).rejected == 1
 
 
 def test_readers_see_the_old_rows_or_the_new_ones_and_never_none_or_half(

@@ -36,7 +36,7 @@ union all select 'it has security labels' from target
   where exists (select from pg_seclabel where classoid = class and objoid = target.oid)
 union all select 'it has a replica identity of its own' from target where relreplident <> 'd'
 union all select 'publication ' || pubname || ' publishes it' from target
-  join pg_publication_tables on schemaname = relnamespace::regnamespace::name and tablename = relname
+  join pg_namespace n on n.oid = relnamespace join pg_publication_tables on schemaname = nspname and tablename = relname
 union all select 'trigger ' || tgname from pg_trigger where tgrelid = $1 and not tgisinternal
 union all select 'rule ' || rulename from pg_rewrite where ev_class = $1
 union all select 'foreign key ' || conname || ' to ' || confrelid::regclass::text

@@ -93,10 +93,10 @@ def keep(connection: TaskConnection, target: Target, options: Options, bad: list
     if there == (None,):  # IF NOT EXISTS wants the right to create even if it does
         connection.execute(SQL(_MAKE).format(table))
     who = [options.pipeline, options.task, options.run]
-    forget = SQL("delete from {} where (pipeline, task, run) = (%s, %s, %s)").format(table)
-    connection.execute(forget, who)
-    insert = SQL('insert into {} (pipeline, task, run, place, "row", error) values (%s, %s, %s, %s, %s, %s)')
-    with connection.cursor() as cursor:
+    forget = SQL("delete from {} where (pipeline, task, run) = ($1, $2, $3)").format(table)
+    insert = SQL('insert into {} (pipeline, task, run, place, "row", error) values ($1, $2, $3, $4, $5, $6)')
+    with psycopg.RawCursor(connection) as cursor:  # the table's name may have a % in it
+        cursor.execute(forget, who)
         cursor.executemany(insert.format(table), [(*who, *one) for one in bad])
     if bad:
         first = f"{bad[0].place}: {bad[0].error}"

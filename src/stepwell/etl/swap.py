@@ -55,9 +55,9 @@ select case when con is not null
 """
 _MAKE = """
 select format('create %stable %I.%I (like %s including all excluding indexes excluding statistics) using %I%s',
-  case relpersistence when 'u' then 'unlogged ' end, relnamespace::regnamespace::name, $2::text, c.oid::regclass,
+  case relpersistence when 'u' then 'unlogged ' end, nspname, $2::text, c.oid::regclass,
   amname, (select format(' tablespace %I', spcname) from pg_tablespace s where s.oid = c.reltablespace))
-from pg_class c join pg_am a on a.oid = c.relam where c.oid = $1
+from pg_class c join pg_am a on a.oid = c.relam join pg_namespace n on n.oid = c.relnamespace where c.oid = $1
 """
 # Foreign keys of other tables: TRUNCATE is refused even if nothing refers to a row.
 _REFERRERS = """
