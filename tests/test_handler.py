@@ -111,7 +111,7 @@ def in_dicts(connection):
     return connection.execute("insert into visit values (1, 'dict') returning n").fetchone()["n"]
 
 
-@pipeline.task(transaction=False)
+@pipeline.task(transaction=False, checks=[row_count(max=1, table="visit")])
 def only_reads(connection):
     connection.autocommit = False
     connection.read_only = True

@@ -104,6 +104,8 @@ class TaskConnection(psycopg.Connection[TupleRow]):
     def as_made(self) -> None:
         """Undo what a task may have turned at psycopg's own switches, which outlive its transaction."""
         self.row_factory, self.cursor_factory, self.prepare_threshold = tuple_row, psycopg.Cursor, None
+        if not self.guarded and self.info.transaction_status == TransactionStatus.IDLE:
+            self.autocommit = True  # as a task without a transaction was given it: its checks open none
 
     def clean(self) -> None:
         """Undo what is left of a task: its transaction and session settings; close what cannot be cleaned."""
