@@ -195,6 +195,21 @@ def test_files_that_cannot_be_read_are_said_to_be_so(
         loads(source)
 
 
+def test_a_line_that_older_servers_take_for_the_end_of_all_rows_is_refused_there(
+    loads: Loads, connection: TaskConnection, admin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin.execute("create table notes (note text)")
+    (tmp_path / "a.csv").write_text("note\na\n\\.\nb\n")
+    if admin.info.server_version >= 180000:
+        assert loads(csv_files("a.csv"), into="notes").rows == 3
+    monkeypatch.setattr("stepwell.etl.sources.reading._NO_END", 10**9)
+    for lot in (256, 7, 8, 9):
+        monkeypatch.setattr("stepwell.etl.sources.reading.LOT", lot)
+        with pytest.raises(DataError, match=r"a\.csv: a line is \\\. alone"):
+            loads(csv_files("a.csv"), into="notes")
+        connection.end(commit=False)
+
+
 def test_what_cannot_describe_a_file_is_refused_where_it_is_said() -> None:
     with pytest.raises(ConfigurationError, match="needs the names in order"):
         csv_files("a.csv", header=False)

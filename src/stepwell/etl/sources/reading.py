@@ -17,6 +17,8 @@ from stepwell.etl.failure import explain
 
 LOT = 256 * 1024
 _GZIP = b"\x1f\x8b"
+_END = re.compile(rb"\n\\\.[\r\n]")
+_NO_END = 180000  # servers from there on take such a line for a row, those before it for the end of all rows
 _LINE = re.compile(r"COPY .*, line (\d+)")
 
 
@@ -47,8 +49,15 @@ def copy_file(connection: TaskConnection, command: SQL | Composed, file: IO[byte
     cursor = connection.cursor()
     try:
         with cursor.copy(command) as copy:
+            before = b"\n"
             while block := file.read(LOT):
+                if connection.info.server_version < _NO_END and _END.search(before + block):
+                    raise DataError(
+                        f"{shown}: a line is \\. alone, which PostgreSQL before 18 takes for the end of the file: rows "
+                        "behind it would be lost. Put the value into quotes"
+                    )
                 copy.write(block)
+                before = (before + block)[-3:]
     except psycopg.Error as error:
         line = line_of(error)
         raise explain(error, f"{shown}:{line}" if line else shown) from error
