@@ -190,6 +190,21 @@ def test_who_finds_no_room_for_a_process_waits(function, tmp_path, monkeypatch):
     functions.close()
 
 
+def test_what_is_kept_warm_gives_way_to_what_is_used_now(function, tmp_path, monkeypatch):
+    monkeypatch.setattr("stepwell.resources.functions.most_processes", lambda: 2)
+    functions = Functions(tmp_path / "logs")
+    other = function._replace(arn=f"{function.arn}-2")
+    for each in (function, other):
+        functions.register(each)
+    old = [functions.take(function.arn, f"r-{n}") for n in range(2)]
+    for n, process in enumerate(old):
+        functions.invoke(process, '{"do": "echo"}', f"r-{n}")
+    first, second = (json.loads(ask(functions, other, "echo").text) for _ in range(2))
+    assert first["pid"] == second["pid"]
+    assert [process._process.returncode for process in old] == [-signal.SIGKILL, None]
+    functions.close()
+
+
 def test_the_end_of_a_process_is_noticed_without_pidfds_too(functions, function, monkeypatch):
     """As on macOS: the process holds a pipe open as long as it lives."""
     monkeypatch.delattr(os, "pidfd_open")

@@ -124,10 +124,12 @@ class Functions:
         return function
 
     def _give_back(self, process: FunctionProcess) -> None:
+        """Keep it warm; where too many are, the oldest of the function that has most gives way."""
         with self._lock:
             current = self._known.get(process.function.arn) is process.function
-            room = sum(map(len, self._idle.values())) < self._most
-            if process.alive() and current and room and not self._closed:
+            if process.alive() and current and not self._closed:
                 self._idle.setdefault(process.function.arn, []).append(process)
-                return
+                if sum(map(len, self._idle.values())) <= self._most:
+                    return
+                process = max(self._idle.values(), key=len).pop(0)
         process.close()
