@@ -87,8 +87,18 @@ def test_the_watermark_is_stored_with_the_rows_or_not_at_all(connection: TaskCon
     assert one(admin, "select to_regclass('stepwell.watermark') is null")
     assert loaded(connection, QUERY, NEW).rows == 100
     assert admin.execute("select pipeline, task, type, run from stepwell.watermark").fetchall() == [
-        ("p", "t", "timestamp with time zone", "r")
+        ("p", "t", '"updated_at" timestamp with time zone', "r")
     ]
+
+
+def test_a_watermark_of_another_column_is_none_of_this_one(connection: TaskConnection, admin: Any) -> None:
+    """Rows whose value is less than the other column's would never be read."""
+    loaded(connection, QUERY, NEW._replace(watermark="id"))
+    with pytest.raises(ConfigurationError, match=r'up to 100 of the watermark "id" integer.*DELETE FROM stepwell'):
+        loaded(connection, QUERY, NEW)
+    connection.end(commit=False)
+    admin.execute("delete from stepwell.watermark where task = 't'")
+    assert loaded(connection, QUERY, NEW).read == 100
 
 
 def test_a_load_that_finds_nothing_keeps_the_watermark(connection: TaskConnection, admin: Any) -> None:

@@ -155,10 +155,16 @@ class Merge:
         found = watermark.read(self._connection, options.pipeline, options.task)
         if found is None or new:
             return
-        self._before = found
+        self._before, of = found
+        if of.startswith('"') and not of.startswith(f"{Identifier(name).as_string()} "):
+            raise ConfigurationError(
+                f"{options.place}: the last load has read up to {self._before} of the watermark {of}, which says "
+                f"nothing of {name}. To read everything again: DELETE FROM stepwell.watermark WHERE task = "
+                f"'{options.task}'"
+            )
         given = self._rows.columns[name]
         kind = plain_types(self._connection, {name: given})[name] if given.oid else self._kind
-        self._rows.since(name, SQL("{}::{}").format(Literal(self._less_overlap(found)), SQL(kind)))
+        self._rows.since(name, SQL("{}::{}").format(Literal(self._less_overlap(self._before)), SQL(kind)))
 
     def _less_overlap(self, value: str) -> str:
         if not self._options.overlap:
@@ -222,7 +228,8 @@ class Merge:
                 f"{self._rows.place}: a row has the {options.watermark} {value}, after which no other would ever be "
                 "read. Nothing was loaded. Correct it, or leave such rows out in the query."
             )
-        watermark.store(self._connection, options.pipeline, options.task, value, self._kind, options.run)
+        of = f"{Identifier(options.watermark).as_string()} {self._kind}"
+        watermark.store(self._connection, options.pipeline, options.task, value, of, options.run)
         return str(value)
 
     # A window

@@ -16,7 +16,7 @@ create table stepwell.watermark (
 _ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtext('stepwell.watermark'))"
 _SCHEMA = "select to_regnamespace('stepwell') is not null"
 _THERE = "select to_regclass('stepwell.watermark') is not null"
-_READ = "select value from stepwell.watermark where pipeline = $1 and task = $2 for update"
+_READ = "select value, type from stepwell.watermark where pipeline = $1 and task = $2 for update"
 _STORE = """
 insert into stepwell.watermark (pipeline, task, value, type, run) values ($1, $2, $3, $4, $5)
 on conflict (pipeline, task)
@@ -24,16 +24,15 @@ do update set value = excluded.value, type = excluded.type, run = excluded.run, 
 """
 
 
-def read(connection: TaskConnection, pipeline: str, task: str) -> str | None:
-    """The value, as text; None if nothing was read yet. It is locked until the transaction ends."""
+def read(connection: TaskConnection, pipeline: str, task: str) -> tuple[str, str] | None:
+    """The value, as text, and what it is of; None if nothing was read yet. It is locked until the transaction ends."""
     if not _one(connection, _THERE, []):
         connection.execute(_ONE_AT_A_TIME)
         if not _one(connection, _THERE, []):
             if not _one(connection, _SCHEMA, []):  # IF NOT EXISTS wants the right to create even if it does
                 connection.execute("create schema stepwell")
             connection.execute(_TABLE)
-    value = _one(connection, _READ, [pipeline, task])
-    return None if value is None else str(value)
+    return psycopg.RawCursor(connection).execute(_READ, [pipeline, task]).fetchone()
 
 
 def store(connection: TaskConnection, pipeline: str, task: str, value: str, kind: str, run: str) -> None:
