@@ -81,6 +81,14 @@ def test_at_most_five_rows_are_shown_and_long_values_are_cut(connection: TaskCon
     assert max(map(len, told.splitlines())) < 120
 
 
+def test_rows_with_moments_that_python_does_not_have_are_shown_too(connection: TaskConnection) -> None:
+    connection.execute("update staging.visits set seen = 'infinity', day = '0044-03-15 BC' where id = 6")
+    told = failure(connection, check("select * from staging.visits where id = 6"))
+    assert "id=6, person=NULL, day=0044-03-15 BC, amount=63.0, seen=infinity" in told
+    newest = "select max(seen) from staging.visits"
+    assert run_checks(connection, [reconcile(newest, newest)], TABLE, PLACE) == 1
+
+
 def test_rows_with_null_are_not_compared_as_in_a_unique_constraint(connection: TaskConnection) -> None:
     connection.execute("insert into staging.visits (id) values (7), (8)")
     assert run_checks(connection, [unique("person", "id")], TABLE, PLACE) == 1

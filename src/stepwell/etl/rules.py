@@ -211,7 +211,7 @@ class Reconcile(Check):
 
     def _row(self, ask: Ask, text: str) -> tuple[list[str], tuple[Any, ...]]:
         cursor = ask.users(text)
-        rows = cursor.fetchmany(2)
+        rows = _rows(cursor)
         if len(rows) != 1:
             count = "no row" if not rows else f"{cursor.rowcount:,} rows"
             raise ConfigurationError(f"{ask.where}: {short(text)} gives {count}; each query must give one")
@@ -298,8 +298,20 @@ def _difference(name: str, left: Any, right: Any, tolerance: Any) -> str | None:
 
 def _texts(cursor: Any) -> list[str]:
     names = [column.name for column in cursor.description or ()]
-    lines = [", ".join(f"{name}={_text(value)}" for name, value in zip(names, row, strict=True)) for row in cursor]
+    lines = [", ".join(f"{n}={_text(value)}" for n, value in zip(names, row, strict=True)) for row in _rows(cursor)]
     return [_cut(line, _WIDEST[1]) for line in lines]
+
+
+def _rows(cursor: Any) -> Sequence[tuple[Any, ...]]:
+    """At most five; as PostgreSQL writes them where Python has no such moment: infinity, a year past 9999."""
+    import psycopg
+
+    try:
+        return cursor.fetchmany(_SHOWN)  # type: ignore[no-any-return]
+    except psycopg.DataError:
+        result, columns = cursor.pgresult, range(len(cursor.description))
+        cells = [[result.get_value(row, column) for column in columns] for row in range(min(result.ntuples, _SHOWN))]
+        return [tuple(cell and cell.decode() for cell in row) for row in cells]
 
 
 def _text(value: Any) -> str:
