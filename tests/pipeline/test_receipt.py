@@ -29,12 +29,12 @@ def test_a_receipt_says_what_was_done_for_whom_and_what_it_took() -> None:
 
 
 def test_a_receipt_above_32_kb_is_refused() -> None:
-    Meter().receipt(CONTEXT, {"rows": 0, "result": {"text": "x" * 32_000}})
+    Meter().receipt(CONTEXT, {"rows": 0, "result": {"text": "x" * 32_000 + "\\u0000"}})
     with pytest.raises(ReceiptTooLarge, match=r"the receipt of task 'task_01' has \d+ bytes, more than 32768"):
         Meter().receipt(CONTEXT, {"rows": 0, "result": {"text": "ü" * 16_384}})
 
 
-@pytest.mark.parametrize("value", [datetime.date(2026, 1, 1), {1}, b"x", float("nan"), "\ud800"])
+@pytest.mark.parametrize("value", [datetime.date(2026, 1, 1), {1}, b"x", float("nan"), "\ud800", "a\\\0"])
 def test_a_result_that_is_not_json_is_refused(value: Any) -> None:
     with pytest.raises(ConfigurationError, match="task 'task_01' returned what JSON cannot hold"):
         Meter().receipt(CONTEXT, {"rows": 0, "result": {"x": value}})

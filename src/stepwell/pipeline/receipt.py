@@ -40,6 +40,8 @@ def _check(receipt: dict[str, Any], task: str) -> None:
     try:
         text = json.dumps(receipt, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         size = len(text.encode())
+        if "\\u0000" in text.replace("\\\\", ""):
+            raise ValueError("PostgreSQL's JSON has no character NUL")
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"task {task!r} returned what JSON cannot hold ({error}); a task returns counts and ids"
