@@ -24,23 +24,19 @@ SQL = 'pipeline.sql("task_01", "a.sql", **once)\n'
 DEADLOCK = """
 @pipeline.task(**once)
 def task_01(connection):
+    if mended:
+        return
     connection.execute("LOCK TABLE one")
     with psycopg.connect(os.environ["DATABASE_URL"]) as other:
         other.execute("LOCK TABLE two")
         waiter = threading.Thread(target=lambda: other.execute("LOCK TABLE one"))
         other.execute("SET deadlock_timeout = '1h'")
         waiter.start()
-        if not mended:
-            waits = "SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted"
-            while connection.execute(waits, [other.info.backend_pid]).fetchone() == (0,):
-                time.sleep(0.01)
-            connection.execute("SET LOCAL deadlock_timeout = '50ms'")
-            connection.execute("LOCK TABLE two")
-        other.cancel()
-        try:
-            waiter.join()
-        except psycopg.Error:
-            pass
+        waits = "SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted"
+        while connection.execute(waits, [other.info.backend_pid]).fetchone() == (0,):
+            time.sleep(0.01)
+        connection.execute("SET LOCAL deadlock_timeout = '50ms'")
+        connection.execute("LOCK TABLE two")
 """
 
 
