@@ -52,3 +52,24 @@ def test_a_second_run_of_a_window_ends_as_on_aws_and_others_wait_for_the_first(
         assert tea("run", "--name", "fourth").returncode == 0
     finally:
         served.end()
+
+
+BREAKING = """
+from stepwell import Pipeline, env
+
+pipeline = Pipeline("tea", database=env("DATABASE_URL"))
+LEASES = "FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'stepwell lease%'"
+
+
+@pipeline.task
+def steep(connection):
+    return connection.execute(f"SELECT pg_terminate_backend(pid) {LEASES}").rowcount
+"""
+
+
+def test_a_run_whose_lease_is_cut_off_goes_on(project: Callable[..., Project], database: str) -> None:
+    """As when the database is restarted between two tasks: the fence still lets nothing commit twice."""
+    tea = project(BREAKING, database)
+    done = tea("run")
+    assert "1 row" in done.stdout
+    assert "Traceback" not in done.stderr

@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -46,11 +46,13 @@ class Leases:
     def take(self, window: str) -> None:
         self._wait()
         if self._turns is not None:
-            self._turns.take(window)
+            with suppress(DatabaseUnavailable):
+                self._turns.take(window)
 
     def give_back(self, window: str) -> None:
         if self._turns is not None:
-            self._turns.give_back(window)
+            with suppress(DatabaseUnavailable):  # with the session the lease has gone, too
+                self._turns.give_back(window)
 
     def _wait(self) -> None:
         if self._pipeline.needs_database:
@@ -107,7 +109,7 @@ class ServedLeases:
                 return
             try:
                 turns.take(call.window)
-            except RunInProgress:
+            except BaseException:
                 turns.close()
                 raise
             self._held[call.execution] = turns

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from stepwell.errors import RunInProgress
+from stepwell.errors import DatabaseUnavailable, RunInProgress
 from stepwell.etl.connection import TaskConnection, connect
 from stepwell.etl.tables import make_tables
 
@@ -86,7 +86,7 @@ def end(connection: TaskConnection, pipeline: str, window: str, run: str, beside
 
 
 class Turns:
-    """The leases that this process holds, for one pipeline. Raises what `connect` raises."""
+    """The leases that this process holds, for one pipeline. Raises what `connect` raises; later DatabaseUnavailable."""
 
     def __init__(self, url: str, pipeline: str, holder: str) -> None:
         """`holder` is how others will call whoever holds a lease."""
@@ -118,7 +118,10 @@ class Turns:
         self._ask(_GIVE_BACK, self._ask(_KEY, self._pipeline, window)[0])
 
     def _ask(self, query: str, *values: Any) -> Any:
-        return _one(self._connection, query, *values)
+        try:
+            return _one(self._connection, query, *values)
+        except psycopg.OperationalError as error:
+            raise DatabaseUnavailable(f"the database has broken off: {error}") from None
 
     def close(self) -> None:
         """Give back all of them."""
