@@ -1,6 +1,6 @@
 """One record per history event, under AWS's names, and the few facts beside them that AWS does not show."""
 
-from functools import cache
+from functools import cache, lru_cache
 from json import loads
 from json.encoder import encode_basestring as _quoted
 from typing import Any, NamedTuple
@@ -45,7 +45,7 @@ def written(
     `timestamp` is in seconds, as AWS's JSON protocol has it.
     """
     kind, opening, called, closing = _words(type_)
-    head = f'{{"timestamp":{time / 1000}{kind}{number},"previousEventId":{previous}'
+    head = f'{{"timestamp":{_seconds(time)}{kind}{number},"previousEventId":{previous}'
     fields = "" if name is None else f',"name":{_quoted(name)}'
     if payload is not None:
         fields += f",{called}{_quoted(payload)}{closing}"
@@ -54,6 +54,12 @@ def written(
     if not (fields or type_ in _ALWAYS_DETAILED):
         return head + "}"
     return f"{head}{opening}{fields[1:]}}}}}"
+
+
+@lru_cache(64)
+def _seconds(time: int) -> str:
+    """Many events share their millisecond, and a number is written slowly."""
+    return str(time / 1000)
 
 
 @cache
