@@ -29,6 +29,7 @@ from benchmarks.parts.measured import Goal, Measured, tell
 from benchmarks.parts.project import Project
 from benchmarks.parts.proxy import LossyProxy
 from stepwell import postgres
+from stepwell.postgres.identity import identity_of, run_as
 
 LANES, ROWS = 5, 10  # rows of a chunk
 SECONDS = "0.01"  # that a row takes: 1,000 chunks are 20 s for five lanes that nobody disturbs
@@ -131,7 +132,7 @@ class Chaos:
         """As root, pg_ctl is run as whom the server runs."""
         data = str(self._folder / "postgres" / "data")
         command = [str(postgres.binaries() / "pg_ctl"), "stop", "-D", data, "-m", "immediate", "-w"]
-        stopped, said = postgres._run(postgres._identity_of(data), *command)
+        stopped, said = run_as(identity_of(data), *command)
         if not stopped:
             raise SystemExit(said)
         time.sleep(self._chance.uniform(0.0, 0.5))
