@@ -219,8 +219,13 @@ def _error(event: Event) -> str:
         text = str(json.loads(details.get("cause") or "{}").get("errorMessage", ""))
     except (ValueError, AttributeError):
         text = details.get("cause") or ""
-    first = text.strip().splitlines()[0].rstrip(":") if text.strip() else ""
-    return f"{details.get('error', 'failed')}: {first}" if first else str(details.get("error", "failed"))
+    return blamed(str(details.get("error", "failed")), text)
+
+
+def blamed(error: str, message: str) -> str:
+    """The error with the first line of its message."""
+    first = next(iter(message.strip().splitlines()), "").rstrip(":")
+    return f"{error}: {first}" if first else error
 
 
 def notes(receipt: dict[str, Any]) -> str:

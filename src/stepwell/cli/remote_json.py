@@ -10,6 +10,7 @@ from typing import Any
 from stepwell.cli import side
 from stepwell.cli.function_log import PATIENCE, PAUSE, Call, FunctionLog
 from stepwell.cli.jsonlog import JsonLines
+from stepwell.cli.live import blamed
 from stepwell.cli.runs_of import began, pipeline_of
 from stepwell.cli.streams import Said
 from stepwell.cli.terminal import Terminal
@@ -118,6 +119,4 @@ def _last_error(visit: Visit, told: Story) -> Attempt | None:
 
 
 def _failure(attempt: Attempt) -> str:
-    """Its name and the first line of its message."""
-    first = next(iter((attempt.message or "").strip().splitlines()), "").rstrip(":")
-    return f"{attempt.error}: {first}" if first else str(attempt.error)
+    return blamed(str(attempt.error), attempt.message or "")

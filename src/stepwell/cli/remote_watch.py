@@ -16,7 +16,7 @@ from stepwell.cli.live import notes
 from stepwell.cli.remote_logs import last_log
 from stepwell.cli.runs_of import began, pipeline_of, words
 from stepwell.cli.terminal import Terminal, duration
-from stepwell.cli.watch import summary
+from stepwell.cli.watch import conclude, summary
 from stepwell.insight.failure import Card, card
 from stepwell.insight.story import SUCCEEDED, Story, story
 from stepwell.operate.paging import items
@@ -127,11 +127,4 @@ class _Text:
             self._terminal.line(f"{head}   {self._terminal.dim(said)}".rstrip())
 
     def end(self, execution: dict[str, Any], _: Story, failure: Card | None) -> None:
-        paint = self._terminal
-        took = duration((execution["stopDate"] - execution["startDate"]).total_seconds())
-        if failure is None:
-            paint.line(f"{paint.green('succeeded')} in {took}")
-            return
-        paint.line(f"{paint.red(words(execution['status']))} after {took}\n")
-        for line in failure.lines():
-            paint.line(line)
+        conclude(self._terminal, execution, failure)

@@ -81,7 +81,9 @@ def watch(engine: Engine, arn: str, pipeline: Pipeline, options: Namespace, resu
     elif view is not None and options.log_format == "json":
         view.end(run)
     else:
-        _conclude(terminal, execution, failure, engine.folder.parent)
+        project = engine.folder.parent
+        there = "" if project.resolve() == Path.cwd() else f"cd {os.path.relpath(project)} && "
+        conclude(terminal, execution, failure, there)
     if pipeline.on_success is not None or pipeline.on_failure is not None:
         from stepwell.cli.hooks import notify
 
@@ -114,14 +116,14 @@ def _failure(engine: Engine, execution: dict[str, Any], told: Story, folder: str
     return card(told, execution["name"], log, code=folder)
 
 
-def _conclude(terminal: Terminal, execution: dict[str, Any], failure: Card | None, project: Path) -> None:
+def conclude(terminal: Terminal, execution: dict[str, Any], failure: Card | None, there: str = "") -> None:
+    """How it has ended; `there` leads to the folder in which its commands work."""
     took = duration((execution["stopDate"] - execution["startDate"]).total_seconds())
     if failure is None:
         terminal.line(f"{terminal.green('succeeded')} in {took}")
         return
     terminal.line(f"{terminal.red(execution['status'].lower().replace('_', ' '))} after {took}")
     terminal.line()
-    there = "" if project.resolve() == Path.cwd() else f"cd {os.path.relpath(project)} && "
     for line in failure.lines():
         terminal.line(line.replace("  stepwell resume", f"  {there}stepwell resume"))
 
